@@ -1,0 +1,73 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each needs Python >= 3.11 and make, and
+# sets up .venv by itself. `make check` is what CI runs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PYTEST_ARGS ?=
+DEMO := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports wheel bench docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "makespan needs Python 3.11 or newer, but '$(PYTHON)' is" \
+	       "$$($(PYTHON) --version 2>&1 || echo missing)." \
+	       "Name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "'$(PYTHON)' cannot make virtual environments; on Debian and Ubuntu:" \
+	       "apt-get install python3-venv" >&2; exit 1; }
+
+# Stamps: installation is repeated only when pyproject.toml changes. The development extra
+# contains the core, so that its stamp serves both.
+$(VENV)/.core: pyproject.toml | $(BIN)/python
+	@echo "Installing makespan into $(VENV) ..."
+	@$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Installing makespan with its development tools into $(VENV) ..."
+	@$(PIP) install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.core
+
+demo: $(VENV)/.core  ## solve a classic job shop to proven optimality and draw it
+	@mkdir -p $(DEMO)
+	$(BIN)/makespan solve ft10 --json $(DEMO)/ft10.json --html $(DEMO)/ft10.html
+	$(BIN)/makespan verify ft10 $(DEMO)/ft10.json
+	@echo
+	@echo "Open $(DEMO)/ft10.html in a browser to see the schedule."
+
+test: $(VENV)/.dev  ## the whole test suite
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types imports docs wheel test  ## everything CI checks
+
+lint: $(VENV)/.dev  ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## static types
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## which room may import which
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/.dev  ## build the wheel and try it in an empty environment
+	$(BIN)/python scripts/check_wheel.py
+
+bench: $(VENV)/.dev  ## measure; results go to benchmarks/results
+	$(BIN)/python benchmarks/startup.py --output benchmarks/results/startup.json
+
+docs: $(VENV)/.dev  ## build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html in a browser."
+
+clean:  ## remove everything the other targets made
+	rm -rf $(VENV) $(DEMO) site dist build .mypy_cache .ruff_cache .pytest_cache \
+	  .import_linter_cache .hypothesis .coverage .coverage.*
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
