@@ -1,0 +1,115 @@
+"""Blocking without swap: simultaneous moves must have an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from makespan.core.verification.plan import Demands, Plan
+from makespan.core.verification.violation import Violation, ViolationKind, listed
+from makespan.core.vocabulary import Blocking, IntArray
+
+
+def _waits(plan: Plan, on_machine: Demands) -> tuple[IntArray, IntArray, IntArray]:
+    """Pairs (move, move it must come after, machine); a move is named by its blocking task.
+
+    Where several tasks leave one machine at one instant they overlap, which is reported
+    elsewhere; one of them stands for all here.
+    """
+    none = np.empty(0, dtype=np.int64)
+    codes = plan.blocking_codes(on_machine)
+    if not (codes == Blocking.NO_SWAP).any():
+        return none, none, none
+    after = plan.following()
+    blocked = np.zeros(len(plan.start), dtype=np.bool_)
+    blocked[on_machine.task[codes > 0]] = True
+    mover = np.flatnonzero(blocked & (after >= 0))
+    mover = mover[plan.start[after[mover]] >= plan.end[mover]]
+    moves = np.zeros(len(plan.start), dtype=np.bool_)
+    moves[mover] = True
+    origin = np.full(len(plan.start), -1, dtype=np.int64)
+    origin[after[mover]] = mover
+    leaving = np.flatnonzero(moves[on_machine.task] & (codes == Blocking.NO_SWAP))
+    entering = np.flatnonzero((origin[on_machine.task] >= 0) & ~plan.milestone[on_machine.task])
+    left = on_machine.task[leaving]
+    places = np.column_stack((on_machine.resource[leaving], plan.start[after[left]]))
+    entered = on_machine.task[entering]
+    wanted = np.column_stack((on_machine.resource[entering], plan.start[entered]))
+    both = np.unique(np.concatenate((places, wanted)), axis=0, return_inverse=True)[1].ravel()
+    holder = np.full(len(both), -1, dtype=np.int64)
+    holder[both[: len(left)]] = left
+    earlier = holder[both[len(left) :]]
+    later = origin[entered]
+    real = (earlier >= 0) & (earlier != later)
+    return later[real], earlier[real], on_machine.resource[entering][real]
+
+
+def check_swaps(plan: Plan, on_machine: Demands) -> list[Violation]:
+    """No cycle of moves each into the machine that the next leaves at the same instant."""
+    later, earlier, machine = _waits(plan, on_machine)
+    successors: dict[int, list[int]] = {}
+    for u, w in zip(later.tolist(), earlier.tolist(), strict=True):
+        successors.setdefault(w, []).append(u)
+    found = []
+    for cycle in _cycles(successors):
+        inside = set(cycle)
+        names = tuple(plan.task(i) for i in cycle)
+        swapped = sorted(
+            {
+                int(r)
+                for u, w, r in zip(later, earlier, machine, strict=True)
+                if int(u) in inside and int(w) in inside
+            }
+        )
+        time = int(plan.start[plan.following()[cycle[0]]])
+        where = [plan.resource(r) for r in swapped]
+        sentence = (
+            f"at {time} the jobs of {listed(names)} would have to swap {listed(where)} at once, "
+            "which blocking without swap forbids"
+        )
+        found.append(Violation(ViolationKind.SWAP, names, where[0], len(cycle), sentence))
+    return found
+
+
+def _cycles(successors: dict[int, list[int]]) -> list[list[int]]:
+    """Strongly connected components of two or more nodes, members sorted (Tarjan, iterative)."""
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    on_stack: set[int] = set()
+    found: list[list[int]] = []
+    nothing: Sequence[int] = ()
+    for root in sorted(successors):
+        if root in index:
+            continue
+        work = [(root, iter(successors[root]))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            node, rest = work[-1]
+            for child in rest:
+                if child not in index:
+                    index[child] = low[child] = len(index)
+                    stack.append(child)
+                    on_stack.add(child)
+                    work.append((child, iter(successors.get(child, nothing))))
+                    break
+                if child in on_stack:
+                    low[node] = min(low[node], index[child])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    members = []
+                    while True:
+                        member = stack.pop()
+                        on_stack.discard(member)
+                        members.append(member)
+                        if member == node:
+                            break
+                    if len(members) > 1:
+                        found.append(sorted(members))
+    return sorted(found)
