@@ -49,7 +49,12 @@ def run(command: list[str | Path], *, cwd: Path, env: dict[str, str] | None = No
     """Run ``command``, show it and its time, and return its output; exit if it fails."""
     begun = time.perf_counter()
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=env, capture_output=True, text=True
+        [str(part) for part in command],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     shown = " ".join(
         Path(str(part)).name if i == 0 else str(part)[:60] for i, part in enumerate(command)
