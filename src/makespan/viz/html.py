@@ -1,0 +1,191 @@
+"""Interactive Gantt chart: one HTML file that works offline and trusts no name in the plan."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+
+from makespan.core.errors import OptionError
+from makespan.core.problem import Problem
+from makespan.core.result import Result
+from makespan.core.schedule import Schedule
+from makespan.core.vocabulary import BoolArray, IntArray
+from makespan.viz.payload import payload, script_json
+from makespan.viz.picture import picture_of
+from makespan.viz.timescale import number
+
+Grouping = Literal["resource", "job", "task"]
+
+_SCRIPTS: Final = (
+    "model.js",
+    "axis.js",
+    "profiles.js",
+    "paint.js",
+    "panels.js",
+    "input.js",
+    "app.js",
+)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def write_gantt(
+    problem: Problem,
+    schedule: Schedule,
+    path: str | Path,
+    *,
+    title: str | None = None,
+    result: Result | None = None,
+    critical: BoolArray | None = None,
+    slack: IntArray | None = None,
+    grouping: Grouping = "resource",
+) -> None:
+    """Write the chart of :func:`gantt_html` to ``path`` (UTF-8, same input, same bytes)."""
+    text = gantt_html(
+        problem,
+        schedule,
+        title=title,
+        result=result,
+        critical=critical,
+        slack=slack,
+        grouping=grouping,
+    )
+    Path(path).write_bytes(text.encode("utf-8"))
+
+
+def gantt_html(
+    problem: Problem,
+    schedule: Schedule,
+    *,
+    title: str | None = None,
+    result: Result | None = None,
+    critical: BoolArray | None = None,
+    slack: IntArray | None = None,
+    grouping: Grouping = "resource",
+) -> str:
+    """Self-contained interactive Gantt chart of a schedule.
+
+    Parameters
+    ----------
+    title
+        Heading; default is the problem's name.
+    result
+        Adds status, objective, bound, gap, engine, seed and version to the heading.
+    critical
+        Which tasks are critical, bool (n,); enables the button that highlights them.
+    slack
+        Ticks each task may slip, int64 (n,); shown in tooltips.
+    grouping
+        How rows are arranged at first; the reader can switch.
+
+    Raises
+    ------
+    OptionError
+        If ``critical`` or ``slack`` has not one entry per task, or the schedule is of another
+        problem.
+    """
+    _check_lengths(problem, schedule, critical, slack)
+    if grouping not in ("resource", "job", "task"):
+        raise OptionError(f"grouping is {grouping!r}", hint="use 'resource', 'job' or 'task'")
+    picture = picture_of(problem, schedule)
+    data = payload(picture, critical=critical, slack=slack, grouping=grouping)
+    heading = title if title is not None else (problem.name or "schedule")
+    style, script = _asset("gantt.css"), _script()
+    policy = (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    facts = _facts(problem, schedule, result)
+    label = f"Gantt chart of {heading}: " + ", ".join(f"{a} {b}" for a, b in facts)
+    parts = {
+        "policy": policy,
+        "title": _escape(heading),
+        "style": style,
+        "facts": "".join(
+            f"<div><dt>{_escape(a)}</dt><dd>{_escape(b)}</dd></div>" for a, b in facts
+        ),
+        "label": _escape(label),
+        "data": script_json(data),
+        "script": script,
+    }
+    # One pass over the template, so that placeholders inside user text stay text.
+    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _asset("gantt.html"))
+
+
+def _facts(problem: Problem, schedule: Schedule, result: Result | None) -> list[tuple[str, str]]:
+    present = int(schedule.present.sum())
+    total = problem.tasks.count
+    facts: list[tuple[str, str]] = []
+    if result is not None:
+        facts.append(("status", result.status.value + (" (cancelled)" if result.cancelled else "")))
+        if result.objectives:
+            facts.append(("objective", " / ".join(number(v) for v in result.objectives)))
+        if result.bounds:
+            bounds = ("–" if v is None else number(v) for v in result.bounds)
+            facts.append(("bound", " / ".join(bounds)))
+        if result.gap is not None:
+            facts.append(("gap", f"{result.gap:.2%}"))
+    facts.append(("minimise", str(problem.objective)))
+    facts.append(
+        (
+            "makespan",
+            number(schedule.makespan) + (f" {problem.time_unit}" if problem.time_unit else ""),
+        )
+    )
+    facts.append(
+        ("tasks", number(total) if present == total else f"{number(present)} of {number(total)}")
+    )
+    if problem.jobs.count:
+        facts.append(("jobs", number(problem.jobs.count)))
+    facts.append(("resources", number(problem.resources.count)))
+    if result is not None:
+        if result.engine:
+            facts.append(("engine", result.engine))
+        if result.seed is not None:
+            facts.append(("seed", str(result.seed)))
+        if result.seconds:
+            facts.append(("time", f"{result.seconds:.2f} s"))
+        if result.version:
+            facts.append(("makespan version", result.version))
+    return facts
+
+
+def _check_lengths(
+    problem: Problem, schedule: Schedule, critical: BoolArray | None, slack: IntArray | None
+) -> None:
+    n = problem.tasks.count
+    for name, values in (
+        ("schedule", schedule.start),
+        ("critical", critical),
+        ("slack", slack),
+    ):
+        if values is not None and np.shape(values) != (n,):
+            raise OptionError(
+                f"{name} has shape {np.shape(values)} but {problem.name!r} has {n} tasks",
+                hint="one entry per task, in the problem's order",
+            )
+
+
+def _escape(text: str) -> str:
+    return html.escape(_CONTROL.sub("\ufffd", text), quote=True)
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("makespan.viz").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "})();\n"
