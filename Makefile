@@ -64,7 +64,7 @@ bench: $(VENV)/.dev  ## measure; results go to benchmarks/results
 	$(BIN)/python benchmarks/startup.py --output benchmarks/results/startup.json
 
 docs: $(VENV)/.dev  ## build the documentation into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html in a browser."
 
 clean:  ## remove everything the other targets made

@@ -69,7 +69,7 @@ def test_export_is_importable_and_documented(name: str) -> None:
 def test_export_has_a_place_in_the_reference(name: str) -> None:
     """Every root export is on the page of the Python reference."""
     page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
-    assert f"::: {getattr(makespan, name).__module__}.{name}\n" in page
+    assert f"::: makespan.{name}\n" in page
 
 
 def test_type_checkers_see_what_is_exported() -> None:
