@@ -1,0 +1,6 @@
+"""``python -m makespan`` is the ``makespan`` program."""
+
+from makespan.cli import main
+
+if __name__ == "__main__":
+    main()
