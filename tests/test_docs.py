@@ -29,6 +29,7 @@ import pytest
 
 import makespan
 from makespan.core.errors import MissingDependencyError
+from makespan.core.verify import ViolationKind
 from makespan.core.vocabulary import ObjectiveKind
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -192,4 +193,11 @@ def test_objective_terms_are_defined() -> None:
     """The semantics page defines every objective term."""
     page = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
     undefined = [kind.value for kind in ObjectiveKind if f"`{kind.value}`" not in page]
+    assert undefined == []
+
+
+def test_violation_kinds_are_defined() -> None:
+    """The semantics page lists every kind of violation that the verifier reports."""
+    page = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
+    undefined = [kind.value for kind in ViolationKind if f"`{kind.value}`" not in page]
     assert undefined == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -170,3 +171,21 @@ def test_makefile_and_ci_run_the_same_checks() -> None:
     assert check is not None
     assert listed is not None
     assert set(check[1].split()) <= set(listed[1].split())
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_make_names_a_python_that_is_too_old(tmp_path: Path) -> None:
+    """`make demo` with an old Python says which version it found and what to do."""
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.8.10" && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["make", "demo", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "needs Python 3.11 or newer" in done.stderr
+    assert "Python 3.8.10" in done.stderr
+    assert "make PYTHON=" in done.stderr
