@@ -1,0 +1,338 @@
+"""The engine: builds the model, runs one phase per objective level, keeps the best schedule."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ortools.sat.python import cp_model
+
+from makespan.core.errors import EngineError
+from makespan.core.horizon import horizon_bound
+from makespan.core.metrics import evaluate
+from makespan.core.problem import Problem
+from makespan.core.result import Progress, Result
+from makespan.core.schedule import ABSENT, Schedule
+from makespan.core.verify import verify
+from makespan.core.vocabulary import ObjectiveKind, Status
+from makespan.solvers.cpsat.build import Build, build
+from makespan.solvers.cpsat.model import Expression
+from makespan.solvers.cpsat.options import CpSatOptions, configure
+from makespan.solvers.engine import ProgressCallback
+
+_POLL_SECONDS: Final = 0.02
+
+_STATUS: Final = {
+    cp_model.OPTIMAL: Status.OPTIMAL,
+    cp_model.FEASIBLE: Status.FEASIBLE,
+    cp_model.INFEASIBLE: Status.INFEASIBLE,
+    cp_model.UNKNOWN: Status.UNKNOWN,
+}
+
+
+class CpSatSolver:
+    """Exact search by OR-Tools CP-SAT over the whole vocabulary.
+
+    Parameters
+    ----------
+    options
+        How to search; the default suits wall-time limits.
+    """
+
+    name = "cpsat"
+
+    def __init__(self, options: CpSatOptions | None = None) -> None:
+        self.options = options if options is not None else CpSatOptions()
+
+    def solve(
+        self,
+        problem: Problem,
+        *,
+        time_limit: float | None,
+        threads: int,
+        seed: int,
+        hint: Schedule | None,
+        on_progress: ProgressCallback | None,
+        stop: threading.Event,
+    ) -> Result:
+        """Solve as :class:`makespan.solvers.engine.Solver` describes."""
+        run = _Run(self.options, problem, time_limit, threads, seed, on_progress, stop)
+        if hint is None and self.options.self_hint:
+            hint = run.first_schedule()
+        return run.solve(hint)
+
+
+def cross_check(problem: Problem, *, time_limit: float | None = None, threads: int = 1) -> Result:
+    """Solve for any schedule with presolve off and other search parameters.
+
+    A second opinion on a claim of infeasibility: the objective is dropped, the horizon is wider
+    and the model goes to the backend as it is.
+    """
+    began = time.perf_counter()
+    built = build(problem, horizon=min(problem.horizon_end, 2 * horizon_bound(problem) + 1))
+    solver = cp_model.CpSolver()
+    left = None if time_limit is None else time_limit - (time.perf_counter() - began)
+    configure(solver, CpSatOptions(presolve=False), threads=threads, seed=1, seconds=left)
+    solver.parameters.linearization_level = 0
+    solver.parameters.symmetry_level = 0
+    status = _status(solver.solve(built.model.cp), built)
+    schedule = _schedule(built, solver) if status in (Status.OPTIMAL, Status.FEASIBLE) else None
+    if schedule is not None:
+        status = Status.FEASIBLE
+    return Result(
+        status=status,
+        schedule=schedule,
+        objectives=() if schedule is None else evaluate(problem, schedule),
+        bounds=() if schedule is None else (None,) * len(problem.objective.levels),
+        engine="cpsat",
+        seconds=time.perf_counter() - began,
+    )
+
+
+class _Run:
+    """One call of the engine: clock, incumbent, bounds and history."""
+
+    def __init__(
+        self,
+        options: CpSatOptions,
+        problem: Problem,
+        time_limit: float | None,
+        threads: int,
+        seed: int,
+        on_progress: ProgressCallback | None,
+        stop: threading.Event,
+    ) -> None:
+        self._began = time.perf_counter()
+        self._options = options
+        self._problem = problem
+        self._time_limit = time_limit
+        self._threads = threads
+        self._seed = seed
+        self._on_progress = on_progress
+        self._stop = stop
+        self._history: list[Progress] = []
+        self._best: Schedule | None = None
+        self._values: tuple[int, ...] = ()
+        self._bounds: list[int | None] = [None] * len(problem.objective.levels)
+        self._deterministic = 0.0
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def _left(self) -> float | None:
+        return None if self._time_limit is None else self._time_limit - self._seconds()
+
+    def first_schedule(self) -> Schedule | None:
+        """A quick dispatch schedule, if there is one."""
+        from makespan.solvers.dispatch import DispatchSolver
+
+        share = 0.5 if self._time_limit is None else min(0.5, 0.05 * self._time_limit)
+        found = DispatchSolver().solve(
+            self._problem,
+            time_limit=share,
+            threads=self._threads,
+            seed=self._seed,
+            hint=None,
+            on_progress=None,
+            stop=self._stop,
+        )
+        return found.schedule
+
+    def solve(self, hint: Schedule | None) -> Result:
+        """Run all levels from ``hint``."""
+        problem = self._problem
+        if hint is not None and len(hint) == problem.tasks.count and not verify(problem, hint):
+            self._accept(hint, 0)
+        if self._stop.is_set():
+            return self._result(Status.FEASIBLE if self._best is not None else Status.UNKNOWN)
+        built = build(problem, horizon=self._horizon())
+        expressions = [built.terms.level(level) for level in problem.objective.levels]
+        closed = True
+        for level, expression in enumerate(expressions):
+            if level:
+                built.model.add(expressions[level - 1] <= self._values[level - 1])
+            status = self._phase(built, level, expression, self._best or hint)
+            if status is Status.INFEASIBLE:
+                if self._best is not None:
+                    raise EngineError(
+                        "CP-SAT calls the problem infeasible although a schedule verifies",
+                        hint="this is a bug in the engine; please report it with the problem",
+                    )
+                return self._result(Status.INFEASIBLE)
+            if self._best is None:
+                return self._result(Status.UNKNOWN)
+            closed = closed and self._bounds[level] == self._values[level]
+            if self._stop.is_set() or self._out_of_time():
+                closed = closed and level == len(expressions) - 1
+                break
+        return self._result(Status.OPTIMAL if closed else Status.FEASIBLE)
+
+    def _out_of_time(self) -> bool:
+        left = self._left()
+        return left is not None and left <= 0
+
+    def _horizon(self) -> int:
+        """Latest end worth considering, given the incumbent."""
+        problem = self._problem
+        bound = horizon_bound(problem)
+        if self._best is None:
+            return bound
+        latest = max(self._best.end[self._best.present].tolist(), default=problem.horizon_start)
+        first = {term.kind: term.coefficient for term in problem.objective.levels[0]}
+        weight = first.pop(ObjectiveKind.MAKESPAN, 0)
+        signed = {ObjectiveKind.MAX_LATENESS, ObjectiveKind.TOTAL_COMPLETION}
+        signed.add(ObjectiveKind.TOTAL_FLOW_TIME)
+        if weight > 0 and not signed & set(first):
+            # No better schedule ends later than the incumbent's value allows.
+            bound = min(bound, max(latest, self._values[0] // weight))
+        return max(bound, latest)
+
+    def _accept(self, schedule: Schedule, level: int) -> None:
+        values = evaluate(self._problem, schedule)
+        if self._best is None or values < self._values:
+            self._best, self._values = schedule, values
+
+    def _phase(
+        self, built: Build, level: int, expression: Expression, hint: Schedule | None
+    ) -> Status:
+        """Optimise one level and keep what it finds."""
+        model = built.model
+        if isinstance(expression, int):
+            model.cp.clear_objective()
+        else:
+            model.cp.minimize(expression)
+        if hint is not None:
+            model.set_hint(built.plan(hint))
+        solver = cp_model.CpSolver()
+        left = self._left()
+        if left is not None and level < len(self._bounds) - 1:
+            left *= self._options.level_share
+        configure(solver, self._options, threads=self._threads, seed=self._seed, seconds=left)
+        recorder = _Recorder(self, level)
+        solver.best_bound_callback = recorder.bound
+        with _stopped_by(self._stop, solver):
+            status = _status(solver.solve(model.cp, recorder), built)
+        recorder.raise_failure()
+        self._deterministic += solver.deterministic_time
+        if status in (Status.OPTIMAL, Status.FEASIBLE):
+            self._accept(_schedule(built, solver), level)
+        if status is not Status.INFEASIBLE:
+            if isinstance(expression, int):
+                self._bounds[level] = expression
+            elif status is not Status.UNKNOWN or math.isfinite(solver.best_objective_bound):
+                self._bounds[level] = self._floor(level, solver)
+        if status is Status.OPTIMAL:
+            self._bounds[level] = self._values[level]
+        return status
+
+    def _floor(self, level: int, solver: cp_model.CpSolver) -> int | None:
+        bound: int = math.ceil(solver.best_objective_bound - 1e-6)
+        return min(bound, self._values[level]) if self._values else bound
+
+    def record(self, level: int, objective: int | None, bound: int | None) -> None:
+        """Add a point to the history and tell the caller."""
+        point = Progress(self._seconds(), level, objective, bound, CpSatSolver.name)
+        self._history.append(point)
+        if self._on_progress is not None:
+            self._on_progress(point)
+
+    def stop(self) -> None:
+        """Ask the backend to stop (a callback failed)."""
+        self._stop.set()
+
+    def _result(self, status: Status) -> Result:
+        return Result(
+            status=status,
+            schedule=self._best,
+            objectives=self._values,
+            bounds=tuple(self._bounds),
+            history=tuple(self._history),
+            engine=CpSatSolver.name,
+            seed=self._seed,
+            threads=self._threads,
+            seconds=self._seconds(),
+            deterministic_seconds=self._deterministic,
+            cancelled=self._stop.is_set(),
+        )
+
+
+class _Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped binding
+    """Turns backend callbacks into progress; keeps the first failure of the caller's callback."""
+
+    def __init__(self, run: _Run, level: int) -> None:
+        super().__init__()
+        self._run = run
+        self._level = level
+        self._objective: int | None = None
+        self._bound: int | None = None
+        self._failure: BaseException | None = None
+
+    def on_solution_callback(self) -> None:
+        """Record a new incumbent."""
+        self._objective = round(self.objective_value)
+        self._tell()
+
+    def bound(self, value: float) -> None:
+        """Record a new proven bound."""
+        self._bound = math.ceil(value - 1e-6)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._failure is not None:
+            return
+        try:
+            self._run.record(self._level, self._objective, self._bound)
+        except BaseException as error:  # noqa: BLE001  # must not cross the backend's C++ frames
+            self._failure = error
+            self._run.stop()
+
+    def raise_failure(self) -> None:
+        """Raise what the caller's callback raised, if anything."""
+        if self._failure is not None:
+            raise self._failure
+
+
+@contextmanager
+def _stopped_by(stop: threading.Event, solver: cp_model.CpSolver) -> Iterator[None]:
+    """Stop the backend soon after ``stop`` is set."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            if stop.wait(_POLL_SECONDS):
+                # Repeated, because a request before the backend runs is lost.
+                while not done.wait(_POLL_SECONDS):
+                    solver.stop_search()
+
+    thread = threading.Thread(target=watch, name="makespan-cpsat-stop", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _status(code: object, built: Build) -> Status:
+    """Backend status as ours; anything unexpected is an error, never a guess."""
+    for known, status in _STATUS.items():
+        if code == known:
+            return status
+    if code == cp_model.MODEL_INVALID:
+        raise EngineError(f"CP-SAT refuses the model: {built.model.cp.validate()}")
+    raise EngineError(f"CP-SAT returned the unknown status {code!r}")
+
+
+def _schedule(built: Build, solver: cp_model.CpSolver) -> Schedule:
+    starts, ends, modes = [], [], []
+    for v in built.tasks.tasks:
+        chosen = next((m for m, lit in v.modes.items() if solver.boolean_value(lit)), ABSENT)
+        present = chosen != ABSENT and solver.boolean_value(v.present)
+        starts.append(solver.value(v.start) if present else 0)
+        ends.append(solver.value(v.end) if present else 0)
+        modes.append(chosen if present else ABSENT)
+    return Schedule(starts, ends, modes)  # type: ignore[arg-type]  # lists become arrays there
