@@ -1,0 +1,192 @@
+"""Job shop in the "standard" layout of JSPLIB and the OR-Library.
+
+First line: jobs and machines. Then one line per job with ``machine duration`` pairs in the order
+of its route; machines count from 0 and every job visits every machine once. ``#`` starts a
+comment. The OR-Library's collection (sections headed ``instance NAME``) is read too.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from makespan.core.problem import Problem
+from makespan.core.vocabulary import IntArray
+from makespan.io.format import ProblemFormat
+from makespan.io.limits import (
+    refuse,
+    require_classic,
+    require_job_chains,
+    require_one_machine,
+    require_single_mode,
+)
+from makespan.io.tables import shop
+from makespan.io.text import Numbers, Text, matrix_text
+
+_SECTION = re.compile(r"^[ \t]*instance[ \t]+(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_SIZE_LINE = re.compile(r"^[ \t]*[0-9]+[ \t]+[0-9]+[ \t]*$", re.MULTILINE)
+_RULER = re.compile(r"^[ \t]*\+{3,}", re.MULTILINE)
+
+
+def is_grid(numbers: Numbers) -> bool:
+    """Whether the text is a header ``n m`` and n x m pairs with machines from 0 to m-1."""
+    values = numbers.values
+    if len(values) < 4 or values[0] < 1 or values[1] < 1:
+        return False
+    n, m = int(values[0]), int(values[1])
+    if len(values) != 2 + 2 * n * m:
+        return False
+    used = values[2::2]
+    return bool(((used >= 0) & (used < m)).all() and (values[3::2] >= 0).all())
+
+
+def identical_routes(numbers: Numbers) -> bool:
+    """Whether each job of a pair layout visits machines 0 to m-1 in this order, m > 1."""
+    n, m = (int(v) for v in numbers.values[:2])
+    return m > 1 and bool((numbers.values[2::2].reshape(n, m) == np.arange(m)).all())
+
+
+def routes(numbers: Numbers) -> tuple[IntArray, IntArray]:
+    """Machines and durations, both (n, m), of a checked job shop in pair layout."""
+    n, m = numbers.header("jobs and machines")
+    _check_rows(numbers, n, 2 * m)
+    numbers.check(0, m - 1, np.arange(2, 2 + 2 * n * m, 2), "machine")
+    numbers.check(0, None, np.arange(3, 3 + 2 * n * m, 2), "duration")
+    table = numbers.values[2:].reshape(n, m, 2)
+    machine = np.ascontiguousarray(table[:, :, 0])
+    bad = (np.sort(machine, axis=1) != np.arange(m)).any(axis=1)
+    if bad.any():
+        job = int(np.flatnonzero(bad)[0])
+        route = machine[job].tolist()
+        at = next(k for k, v in enumerate(route) if v in route[:k])
+        raise numbers.error(
+            2 + 2 * (job * m + at),
+            f"job {job + 1} visits machine {int(machine[job, at])} twice",
+            "every machine once",
+            "for jobs that return to a machine say format='bel'",
+        )
+    return machine, np.ascontiguousarray(table[:, :, 1])
+
+
+def _check_rows(numbers: Numbers, count: int, width: int) -> None:
+    """Check the amount of numbers after the header and blame the line that is wrong."""
+    if len(numbers) == 2 + count * width:
+        return
+    sizes = numbers.row_sizes
+    starts = numbers.row_ptr
+    if sizes[0] != 2:
+        raise numbers.error(0, f"the header has {int(sizes[0])} numbers", "2 (jobs and machines)")
+    for row in range(1, min(len(sizes), count + 1)):
+        if sizes[row] != width:
+            raise numbers.error(
+                int(starts[row]),
+                f"job {row} has {int(sizes[row])} numbers",
+                f"{width} ({width // 2} pairs of machine and duration)",
+            )
+    numbers.end(2 + count * width, f"{count} jobs of {width // 2} pairs")
+
+
+def _section(text: Text) -> tuple[Numbers, str] | None:
+    heads = list(_SECTION.finditer(text.body))
+    if not heads:
+        return None
+    chosen = text.pick([head.group(1) for head in heads])
+    start = heads[chosen].end()
+    stop = heads[chosen + 1].start() if chosen + 1 < len(heads) else len(text.body)
+    size = _SIZE_LINE.search(text.body, start, stop)
+    if size is None:
+        line = text.body.count("\n", 0, start) + 1
+        raise text.error(line, "no size line after this heading", "jobs and machines")
+    ruler = _RULER.search(text.body, size.end(), stop)
+    stop = ruler.start() if ruler else stop
+    first_line = text.body.count("\n", 0, size.start()) + 1
+    body = text.body[size.start() : stop]
+    return Numbers(body, text.source, first_line=first_line), heads[chosen].group(1)
+
+
+def sniff(text: Text) -> float:
+    """Pairs on n x m places with every machine once per job; less if only the shape fits."""
+    numbers = text.numeric
+    if numbers is None:
+        return 0.9 if _SECTION.search(text.body) and _SIZE_LINE.search(text.body) else 0.0
+    if text.float_header:
+        return 0.0
+    n, m = int(numbers.values[0]), int(numbers.values[1]) if len(numbers) > 1 else 0
+    if is_grid(numbers):
+        machine = numbers.values[2::2].reshape(n, m)
+        each_once = bool((np.sort(machine, axis=1) == np.arange(m)).all())
+        by_line = bool((numbers.row_sizes[1:] == 2 * m).all())
+        if identical_routes(numbers):
+            return 0.9
+        return 0.6 + 0.3 * each_once + 0.05 * by_line
+    sizes = numbers.row_sizes
+    if len(sizes) > 1 and sizes[0] == 2 and np.mean(sizes[1:] == 2 * m) > 0.5:
+        used = numbers.values[int(numbers.row_ptr[1]) :: 2]
+        return 0.4 if np.mean((used >= 0) & (used < m)) > 0.9 else 0.25
+    return 0.0
+
+
+def read(text: Text) -> Problem:
+    """Job shop of a JSPLIB text."""
+    section = _section(text)
+    numbers, name = section or (text.numbers(), text.name)
+    machine, duration = routes(numbers)
+    return grid_shop(name, machine, duration, first_machine=0)
+
+
+def grid_shop(name: str, machine: IntArray, duration: IntArray, *, first_machine: int) -> Problem:
+    """Job shop from (n, m) matrices of machines (from 0) and durations."""
+    n, m = machine.shape
+    return shop(
+        name,
+        job_ptr=np.arange(0, n * m + 1, m, dtype=np.int64),
+        mode_ptr=np.arange(n * m + 1, dtype=np.int64),
+        duration=duration.ravel(),
+        machine=machine.ravel(),
+        machine_count=m,
+        first_machine=first_machine,
+    )
+
+
+def grid(problem: Problem, format_name: str) -> tuple[IntArray, IntArray]:
+    """Machines (from 0) and durations, both (n, m), of a classic job shop.
+
+    Raises
+    ------
+    FormatError
+        If the problem is more than a job shop whose jobs visit every machine once.
+    """
+    require_classic(problem, format_name)
+    machine = require_one_machine(problem, format_name)
+    require_single_mode(problem, format_name)
+    require_job_chains(problem, format_name)
+    sizes, m = np.diff(problem.jobs.task_ptr), problem.resources.count
+    order = problem.tasks.mode_ptr[problem.jobs.task]
+    if (sizes != m).any():
+        job = problem.jobs.names[int(np.flatnonzero(sizes != m)[0])]
+        raise refuse(format_name, f"a job that does not visit each machine once ({job!r})")
+    routes_ = machine[order].reshape(-1, m)
+    twice = (np.sort(routes_, axis=1) != np.arange(m)).any(axis=1)
+    if twice.any():
+        job = problem.jobs.names[int(np.flatnonzero(twice)[0])]
+        raise refuse(format_name, f"a job that does not visit each machine once ({job!r})")
+    return routes_, problem.modes.duration[order].reshape(-1, m)
+
+
+def write(problem: Problem) -> str:
+    """JSPLIB text of a job shop."""
+    machine, duration = grid(problem, "jsplib")
+    table = np.stack((machine, duration), axis=2).reshape(len(machine), -1)
+    return f"{len(machine)} {machine.shape[1]}\n" + matrix_text(table)
+
+
+FORMAT = ProblemFormat(
+    name="jsplib",
+    description="job shop, machine and duration pairs (JSPLIB, OR-Library, 'standard')",
+    extensions=(".jsp",),
+    sniff=sniff,
+    read=read,
+    write=write,
+    several=True,
+)
