@@ -21,6 +21,8 @@ class Facts:
         Per mode, ``(resource, amount)`` of its demands while running.
     changes
         Per mode, ``(resource, amount, at_end)`` of its reservoir changes.
+    demanded
+        Per mode, every resource it names, also with amount 0.
     users
         Per resource, the modes that demand it while running, in task order.
     followers
@@ -41,6 +43,7 @@ class Facts:
         self.kind: list[int] = resources.kind.tolist()
         self.usage: list[list[tuple[int, int]]] = [[] for _ in range(modes.count)]
         self.changes: list[list[tuple[int, int, bool]]] = [[] for _ in range(modes.count)]
+        self.demanded: list[set[int]] = [set() for _ in range(modes.count)]
         self.users: list[list[int]] = [[] for _ in range(resources.count)]
         for m, r, amount, timing in zip(
             modes.demand_mode().tolist(),
@@ -49,6 +52,7 @@ class Facts:
             modes.demand_timing.tolist(),
             strict=True,
         ):
+            self.demanded[m].add(r)
             if timing == DemandTiming.DURING:
                 if amount > 0:
                     self.usage[m].append((r, amount))

@@ -61,9 +61,7 @@ def _links(build: Build) -> None:
 
 def _demanded(build: Build, mode: int, members: set[int]) -> frozenset[int]:
     """Resources of the group that a mode demands in any way."""
-    facts = build.facts
-    used = {r for r, _ in facts.usage[mode]} | {r for r, _, _ in facts.changes[mode]}
-    return frozenset(used & members)
+    return frozenset(build.facts.demanded[mode] & members)
 
 
 def _same(build: Build, i: int, j: int, members: set[int]) -> None:

@@ -81,7 +81,7 @@ class _Stamps:
             size = model.int_var(
                 -self._places,
                 (build.horizon - v.earliest + 1) * self._places,
-                lambda plan, i=i: self._leave_value(plan, i, machine) - self._entry_value(plan, i),
+                partial(self._stay_value, task=i, machine=machine),
             )
             model.define(size == leave - entry)
             found.extend(model.interval(entry, size, leave, literal) for literal in here)
