@@ -81,7 +81,8 @@ def blocks(page: Path) -> Iterator[Block]:
 
 def commands(block: Block) -> Iterator[tuple[str, str]]:
     """Commands of a console block, each with the output shown below it."""
-    command, shown = None, []
+    command: str | None = None
+    shown: list[str] = []
     for line in block.text.splitlines():
         if line.startswith("$ "):
             if command is not None:
