@@ -52,7 +52,8 @@ def is_order_arc(problem: Problem) -> BoolArray:
     return np.asarray((rows.kind == PrecedenceKind.FS) & (rows.minimum >= 0))
 
 
-def _adjacency(count: int, row: IndexArray, neighbour: IndexArray, relation: IntArray) -> Adjacency:
+def adjacency(count: int, row: IndexArray, neighbour: IndexArray, relation: IntArray) -> Adjacency:
+    """CSR of the arcs row -> neighbour between ``count`` tasks; O(count + a log a)."""
     order = np.argsort(row.astype(np.int64) * count + neighbour, kind="stable")
     ptr = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(np.bincount(row, minlength=count), out=ptr[1:])
@@ -63,14 +64,14 @@ def successors(problem: Problem) -> Adjacency:
     """Targets of the order arcs that leave each task; O(n + p log p)."""
     rows = problem.precedences
     arcs = np.flatnonzero(is_order_arc(problem))
-    return _adjacency(problem.tasks.count, rows.source[arcs], rows.target[arcs], arcs)
+    return adjacency(problem.tasks.count, rows.source[arcs], rows.target[arcs], arcs)
 
 
 def predecessors(problem: Problem) -> Adjacency:
     """Sources of the order arcs that enter each task; O(n + p log p)."""
     rows = problem.precedences
     arcs = np.flatnonzero(is_order_arc(problem))
-    return _adjacency(problem.tasks.count, rows.target[arcs], rows.source[arcs], arcs)
+    return adjacency(problem.tasks.count, rows.target[arcs], rows.source[arcs], arcs)
 
 
 def order_and_depth(arcs: Adjacency) -> tuple[IntArray, IntArray]:

@@ -112,6 +112,27 @@ def parent_cycle(parent: Sequence[int], tail: Sequence[int], mark: MutableSequen
     return -1
 
 
+def reach(
+    ptr: Sequence[int],
+    head: Sequence[int],
+    mark: MutableSequence[int],
+    stack: MutableSequence[int],
+    filled: Sequence[int],
+) -> int:
+    """Marks all nodes reachable from the first ``filled[0]`` of ``stack``. O(nodes + arcs)."""
+    top = filled[0]
+    while top > 0:
+        top -= 1
+        u = stack[top]
+        for k in range(ptr[u], ptr[u + 1]):
+            v = head[k]
+            if mark[v] == 0:
+                mark[v] = 1
+                stack[top] = v
+                top += 1
+    return 0
+
+
 def redundant(
     order: Sequence[int],
     position: Sequence[int],

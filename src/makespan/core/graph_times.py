@@ -18,7 +18,7 @@ import numpy as np
 
 from makespan.core import graph_loops as loops
 from makespan.core.errors import InfeasibleError
-from makespan.core.graph import order_and_depth, shortest_durations, successors
+from makespan.core.graph import adjacency, order_and_depth, shortest_durations
 from makespan.core.problem import Problem
 from makespan.core.vocabulary import INFINITY, BoolArray, IntArray, PrecedenceKind
 from makespan.core.working_time import mode_calendars
@@ -35,7 +35,8 @@ class LagGraph:
     relation
         Row of ``problem.precedences`` behind an arc, -1 for a task's own duration, int64 (a,).
     sequence
-        Nodes in an order in which order arcs point forward, int64 (2 n,).
+        Start, end and again start of each task, sources of relations before targets where that is
+        possible, int64 (3 n,).
     """
 
     tail: IntArray
@@ -67,13 +68,13 @@ def lag_graph(problem: Problem, *, duration: IntArray | None = None) -> LagGraph
     capped = np.flatnonzero(rows.maximum < INFINITY)
     row = np.arange(rows.count, dtype=np.int64)
     none = np.full(n, -1, dtype=np.int64)
-    order, _ = order_and_depth(successors(problem))
+    order, _ = order_and_depth(adjacency(n, rows.source, rows.target, row))
     if len(order) < n:  # on a cycle any order is as good as another
         rest = np.ones(n, dtype=np.bool_)
         rest[order] = False
         order = np.concatenate((order, np.flatnonzero(rest)))
-    sequence = np.empty(2 * n, dtype=np.int64)
-    sequence[0::2], sequence[1::2] = 2 * order, 2 * order + 1
+    # An end raised by a lag raises its start, which must pass that on in the same sweep.
+    sequence = np.stack((2 * order, 2 * order + 1, 2 * order), axis=1).ravel()
     return LagGraph(
         tail=np.concatenate((2 * task, 2 * task[bounded] + 1, x, y[capped])),
         head=np.concatenate((2 * task + 1, 2 * task[bounded], y, x[capped])),
@@ -96,8 +97,9 @@ def _propagate(
 ) -> IntArray:
     """Raises ``value`` (2 n,) to the least fixed point in place; returns each node's parent arc.
 
-    Backward, arcs run from head to tail, which propagates negated latest times. Linear if all arcs
-    point forward in the sequence; otherwise O(b a) for b arcs against it on one path.
+    Backward, arcs run from head to tail, which propagates negated latest times. Linear if the
+    relations are acyclic and have no maximum lags; otherwise O(b a) for b arcs against the sequence
+    on one path.
 
     Raises
     ------
@@ -209,7 +211,7 @@ def earliest_times(
 ) -> Times:
     """Earliest start and end of each task by releases, durations and all lags.
 
-    Linear on a problem without maximum lags and negative lags (plus O(p log p) to sort).
+    Linear, plus O(p log p) to sort, if the relations are acyclic and have no maximum lags.
 
     Parameters
     ----------

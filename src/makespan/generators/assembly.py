@@ -54,10 +54,10 @@ def machine_modes(mode_ptr: IntArray, machine: IntArray, duration: IntArray) -> 
     )
 
 
-def machines(count: int) -> Resources:
-    """Machines M1 .. M``count``."""
+def machines(count: int, first: int) -> Resources:
+    """Machines M``first``, M``first + 1``, ..."""
     return Resources.plain(
-        NameTable.numbered("M", count),
+        NameTable.numbered("M", count, first),
         np.full(count, ResourceKind.MACHINE, dtype=np.uint8),
         np.ones(count, dtype=np.int64),
     )
@@ -80,6 +80,7 @@ def shop(
     duration: IntArray,
     machine_count: int,
     *,
+    first_machine: int = 1,
     chained: bool = True,
 ) -> Problem:
     """Shop whose tasks are numbered job by job; O(size).
@@ -91,7 +92,9 @@ def shop(
     mode_ptr
         Modes of each task, int64 (n + 1,).
     machine, duration
-        Machine and ticks of each mode, (m,).
+        Machine (from 0) and ticks of each mode, (m,).
+    first_machine
+        Number in the name of machine 0, as the file format of the model counts them.
     chained
         Whether a job's tasks follow one another (job and flow shops) or only exclude one another
         in time (open shops).
@@ -106,7 +109,7 @@ def shop(
         name=name,
         tasks=Tasks.plain(NameTable.per_job(job_names, job, position), job, mode_ptr),
         modes=machine_modes(mode_ptr, machine, duration),
-        resources=machines(machine_count),
+        resources=machines(machine_count, first_machine),
         jobs=Jobs.plain(job_names, task_ptr, everything),
         precedences=Precedences.finish_to_start(source, target),
         no_overlaps=Sets.empty() if chained else Sets(job_names, task_ptr, everything),
@@ -114,7 +117,7 @@ def shop(
 
 
 def job_shop(name: str, *, machine: IntArray, duration: IntArray) -> Problem:
-    """Job shop from its machine and time matrices, each (jobs, operations); makespan."""
+    """Job shop from its machine (from 0) and time matrices, each (jobs, operations)."""
     jobs, operations = duration.shape
     count = int(machine.max(initial=-1)) + 1
     return shop(
@@ -124,11 +127,12 @@ def job_shop(name: str, *, machine: IntArray, duration: IntArray) -> Problem:
         np.ascontiguousarray(machine).ravel(),
         np.ascontiguousarray(duration).ravel(),
         count,
+        first_machine=0,
     )
 
 
 def flow_shop(name: str, duration: IntArray) -> Problem:
-    """Flow shop from its time matrix (jobs, machines): every job visits M1, M2, ... in turn."""
+    """Flow shop from its time matrix (jobs, machines): every job visits M0, M1, ... in turn."""
     jobs, count = duration.shape
     order = np.broadcast_to(np.arange(count, dtype=np.int64), (jobs, count))
     return job_shop(name, machine=order, duration=duration)
