@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 
@@ -62,7 +62,11 @@ def workshop() -> tuple[Problem, Schedule]:
     Calendars that forbid and that suspend, setups, blocking, an absent task, milestones, a crew
     whose capacity steps down, a tank, a budget, due dates met and missed, alternative modes.
     """
-    b = ProblemBuilder("workshop week", time_unit="hour", origin=datetime(2026, 3, 2, 6, 0))
+    b = ProblemBuilder(
+        "workshop week",
+        time_unit="hour",
+        origin=datetime(2026, 3, 2, 6, 0, tzinfo=timezone(timedelta(hours=1))),
+    )
     shifts = b.calendar("two shifts", working=[(0, 16)], period=24)
     day = b.calendar("day shift", working=[(2, 10)], period=24, exceptions=[(50, 58, False)])
     colours = b.setups("colours", time=[[0, 3], [2, 0]], initial_time=[0, 0])
@@ -119,7 +123,9 @@ def workshop() -> tuple[Problem, Schedule]:
 def project(tasks: int = 60, seed: int = 1) -> tuple[Problem, Schedule]:
     """Random project on three renewables, scheduled serially in precedence order."""
     random = np.random.default_rng(seed)
-    b = ProblemBuilder(f"project of {tasks}", time_unit="day", origin=datetime(2026, 1, 5))
+    b = ProblemBuilder(
+        f"project of {tasks}", time_unit="day", origin=datetime(2026, 1, 5, tzinfo=UTC)
+    )
     crews = [b.renewable(name, capacity=size) for name, size in (("masons", 6), ("cranes", 3))]
     limits = [6, 3]
     begin = b.task("begin", duration=0)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal
 
-import numpy as np
-
 from makespan.core.errors import OptionError
 from makespan.core.problem import Problem
 from makespan.core.result import Result
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import BoolArray, IntArray
+from makespan.viz._arguments import plan_of
+from makespan.viz.markup import escaped
 from makespan.viz.payload import payload, script_json
 from makespan.viz.picture import picture_of
-from makespan.viz.timescale import number
+from makespan.viz.timescale import length_text, number
 
 Grouping = Literal["resource", "job", "task"]
 
@@ -33,12 +32,11 @@ _SCRIPTS: Final = (
     "input.js",
     "app.js",
 )
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def write_gantt(
     problem: Problem,
-    schedule: Schedule,
+    schedule: Schedule | Result,
     path: str | Path,
     *,
     title: str | None = None,
@@ -62,7 +60,7 @@ def write_gantt(
 
 def gantt_html(
     problem: Problem,
-    schedule: Schedule,
+    schedule: Schedule | Result,
     *,
     title: str | None = None,
     result: Result | None = None,
@@ -91,10 +89,11 @@ def gantt_html(
         If ``critical`` or ``slack`` has not one entry per task, or the schedule is of another
         problem.
     """
-    _check_lengths(problem, schedule, critical, slack)
+    plan, own = plan_of(problem, schedule, critical=critical, slack=slack)
+    result = own if result is None else result
     if grouping not in ("resource", "job", "task"):
         raise OptionError(f"grouping is {grouping!r}", hint="use 'resource', 'job' or 'task'")
-    picture = picture_of(problem, schedule)
+    picture = picture_of(problem, plan)
     data = payload(picture, critical=critical, slack=slack, grouping=grouping)
     heading = title if title is not None else (problem.name or "schedule")
     style, script = _asset("gantt.css"), _script()
@@ -102,16 +101,16 @@ def gantt_html(
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    facts = _facts(problem, schedule, result)
+    facts = _facts(problem, plan, result)
     label = f"Gantt chart of {heading}: " + ", ".join(f"{a} {b}" for a, b in facts)
     parts = {
         "policy": policy,
-        "title": _escape(heading),
+        "title": escaped(heading),
         "style": style,
         "facts": "".join(
-            f"<div><dt>{_escape(a)}</dt><dd>{_escape(b)}</dd></div>" for a, b in facts
+            f"<div><dt>{escaped(a)}</dt><dd>{escaped(b)}</dd></div>" for a, b in facts
         ),
-        "label": _escape(label),
+        "label": escaped(label),
         "data": script_json(data),
         "script": script,
     }
@@ -136,7 +135,7 @@ def _facts(problem: Problem, schedule: Schedule, result: Result | None) -> list[
     facts.append(
         (
             "makespan",
-            number(schedule.makespan) + (f" {problem.time_unit}" if problem.time_unit else ""),
+            length_text(schedule.makespan, problem.time_unit),
         )
     )
     facts.append(
@@ -155,26 +154,6 @@ def _facts(problem: Problem, schedule: Schedule, result: Result | None) -> list[
         if result.version:
             facts.append(("makespan version", result.version))
     return facts
-
-
-def _check_lengths(
-    problem: Problem, schedule: Schedule, critical: BoolArray | None, slack: IntArray | None
-) -> None:
-    n = problem.tasks.count
-    for name, values in (
-        ("schedule", schedule.start),
-        ("critical", critical),
-        ("slack", slack),
-    ):
-        if values is not None and np.shape(values) != (n,):
-            raise OptionError(
-                f"{name} has shape {np.shape(values)} but {problem.name!r} has {n} tasks",
-                hint="one entry per task, in the problem's order",
-            )
-
-
-def _escape(text: str) -> str:
-    return html.escape(_CONTROL.sub("\ufffd", text), quote=True)
 
 
 def _digest(text: str) -> str:

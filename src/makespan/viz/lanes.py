@@ -5,11 +5,14 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
+import numpy.typing as npt
 
 from makespan.core.vocabulary import IndexArray, IntArray
 
+Times = IntArray | npt.NDArray[np.float64]
 
-def pack_lanes(row: IndexArray, start: IntArray, end: IntArray) -> IndexArray:
+
+def pack_lanes(row: IndexArray, start: Times, end: Times) -> IndexArray:
     """Lane of each interval so that intervals of a row share a lane only if they are disjoint.
 
     Intervals are taken by start, ties by end and then position; each gets the lowest free lane,
@@ -38,8 +41,8 @@ def pack_lanes(row: IndexArray, start: IntArray, end: IntArray) -> IndexArray:
     return lane
 
 
-def _first_fit(starts: list[int], ends: list[int]) -> list[int]:
-    busy: list[tuple[int, int]] = []
+def _first_fit(starts: list[float], ends: list[float]) -> list[int]:
+    busy: list[tuple[float, int]] = []
     free: list[int] = []
     opened = 0
     chosen: list[int] = []

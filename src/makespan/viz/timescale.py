@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from makespan.core.problem import Problem
@@ -17,7 +17,7 @@ _MICROSECONDS: Final = {
     ("d", "day"): 86400e6,
     ("week",): 7 * 86400e6,
 }
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def tick_microseconds(unit: str) -> float | None:
@@ -41,7 +41,7 @@ def unit_words(unit: str) -> str:
 
 def wall_clock_ms(origin: datetime) -> int:
     """Wall-clock time of ``origin`` as if it were UTC, in milliseconds since 1970."""
-    return round((origin.replace(tzinfo=timezone.utc) - _EPOCH) / timedelta(milliseconds=1))
+    return round((origin.replace(tzinfo=UTC) - _EPOCH) / timedelta(milliseconds=1))
 
 
 def offset_text(origin: datetime) -> str:
@@ -84,3 +84,10 @@ def axis_ticks(start: int, end: int, most: int) -> list[int]:
 def number(value: int) -> str:
     """Integer with thin spaces between thousands."""
     return f"{value:,}".replace(",", "\u202f").replace("-", "\u2212")
+
+
+def length_text(ticks: int, unit: str) -> str:
+    """Number of ticks with its unit: "1 hour", "72 hours", "15"."""
+    if not unit:
+        return number(ticks)
+    return f"{number(ticks)} {unit if abs(ticks) == 1 else unit_words(unit)}"

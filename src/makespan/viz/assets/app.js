@@ -54,14 +54,23 @@ class Gantt {
   }
 
   resize() {
-    const box = this.canvas.parentElement.getBoundingClientRect();
-    this.width = Math.max(320, Math.floor(box.width));
-    this.height = Math.max(160, Math.floor(box.height));
-    this.labelWidth = Math.round(Math.min(220, Math.max(92, this.width * 0.16)));
-    this.fitCanvas();
+    this.measure();
     if (this.rows) this.layout();
-    this.overview = this.profile();
     this.request();
+  }
+
+  // Takes the size of the surrounding box; the canvas is touched only if that changed.
+  measure() {
+    const box = this.canvas.parentElement.getBoundingClientRect();
+    const width = Math.max(320, Math.floor(box.width)), height = Math.max(160, Math.floor(box.height));
+    if (width === this.width && height === this.height) return;
+    if (width !== this.width) {
+      this.width = width;
+      this.labelWidth = Math.round(Math.min(220, Math.max(92, width * 0.16)));
+      this.overview = this.profile();
+    }
+    this.height = height;
+    this.fitCanvas();
   }
 
   fitCanvas() {
@@ -74,8 +83,14 @@ class Gantt {
 
   layout() {
     const units = this.rows.reduce((sum, row) => sum + row.size, 0);
+    if (!this.printing) {
+      // Few rows do not need the whole window.
+      const natural = AXIS_HEIGHT + OVERVIEW_HEIGHT + 4 + units * 36 * this.zoomRows;
+      this.canvas.parentElement.style.maxHeight = Math.ceil(Math.max(190, natural)) + "px";
+      this.measure();
+    }
     const room = this.bottom - AXIS_HEIGHT;
-    const base = Math.min(32, Math.max(17, room / Math.max(units, 1))) * this.zoomRows;
+    const base = Math.min(36, Math.max(17, room / Math.max(units, 1))) * this.zoomRows;
     this.tops = new Float64Array(this.rows.length + 1);
     this.rows.forEach((row, k) => {
       const least = row.type === "load" || row.type === "level" ? 40 : 0;
@@ -381,7 +396,6 @@ class Gantt {
       this.printing = on;
       document.documentElement.classList.toggle("printing", on);
       if (on) {
-        this.saved = { width: this.width, height: this.height };
         this.width = 1040;
         this.height = 1e6;
         this.layout();
@@ -392,6 +406,7 @@ class Gantt {
         this.frame();
       } else {
         this.readTheme();
+        this.height = 0;
         this.resize();
       }
     };

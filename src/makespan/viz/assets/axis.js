@@ -50,7 +50,8 @@ class Axis {
   }
 
   length(ticks) {
-    return grouping(ticks) + (this.unit ? ` ${this.unit}` : "");
+    if (!this.unit) return grouping(ticks);
+    return `${grouping(ticks)} ${Math.abs(ticks) === 1 ? this.unit : this.unitWords}`;
   }
 
   dateText(tick) {

@@ -89,6 +89,15 @@ class Painter {
     return keep > 1 ? text.slice(0, keep) + "…" : "";
   }
 
+  // A name, or enough of it to know the task by. Names like "activity 12" end in the only number
+  // they hold; that number says most.
+  shortName(name, room) {
+    if (this.textWidth(name) <= room) return name;
+    const tail = /^\D+?[\s_-]?(\d+)$/.exec(name);
+    const shown = tail ? "…" + tail[1] : this.clipText(name, room);
+    return this.textWidth(shown) <= room && shown.length >= (tail ? 2 : 7) ? shown : "";
+  }
+
   x(time) {
     return this.view.left + (time - this.view.from) * this.view.scale;
   }
@@ -226,7 +235,7 @@ class Painter {
           rests.push(i, top, height, bright);
         } else {
           put(bright ? plain : dim, style % shades, x, top, w, height);
-          if (bright && w > 5 && style >= shades) put(hatched, style, x, top, w, height);
+          if (bright && w > 11 && style >= shades) put(hatched, style, x, top, w, height);
         }
         if (bright && (view.mark[i] > 1 || (view.showCritical && model.critical[i]) || i === view.hover)) {
           outlines.push(i, x, top, w, height);
@@ -240,7 +249,7 @@ class Painter {
         for (let q = 0; q < list.length; q += 4) c.fillRect(list[q], list[q + 1], list[q + 2], list[q + 3]);
       }
     };
-    c.globalAlpha = 0.2;
+    c.globalAlpha = 0.26;
     flush(dim, (key) => this.palette[key]);
     c.globalAlpha = 1;
     flush(plain, (key) => this.palette[key]);
@@ -264,8 +273,13 @@ class Painter {
     for (let q = 0; q < list.length; q += 5) {
       const i = list[q], x = list[q + 1], w = list[q + 3], h = list[q + 4];
       c.font = `${Math.min(12, Math.max(9, Math.floor(h * 0.62)))}px ${this.theme.font}`;
-      const shown = this.clipText(this.model.taskName(i), w - 7);
-      if (!shown) continue;
+      const name = this.model.taskName(i);
+      let shown = name;
+      if (this.textWidth(name) > w - 7) {
+        c.font = `9px ${this.theme.font}`;
+        shown = this.shortName(name, w - 5);
+        if (!shown) continue;
+      }
       const style = this.style[i], ink = this.inks[style % shades];
       const y = list[q + 2] + h / 2 + 0.5;
       if (style >= shades) {
@@ -281,7 +295,7 @@ class Painter {
   // A task that its calendars interrupt: full height while it works, a thin bar while it rests.
   resting(i, top, height, bright) {
     const c = this.c, model = this.model;
-    c.globalAlpha = bright ? 1 : 0.2;
+    c.globalAlpha = bright ? 1 : 0.26;
     c.fillStyle = this.palette[this.style[i] % this.palette.length];
     let from = model.taskStart[i];
     const of = model.suspendedOf;
@@ -354,7 +368,7 @@ class Painter {
 
   outline(i, x, y, w, h) {
     const c = this.c, mark = this.view.mark[i];
-    if (w < 3) {
+    if (w < 9) {
       c.fillStyle = this.theme.ink;
       c.fillRect(x, y, Math.max(1, w), 2);
       c.fillRect(x, y + h - 2, Math.max(1, w), 2);

@@ -37,10 +37,20 @@ function lines(model, axis, task, piece) {
   window("release", model.release[task], model.jobRelease);
   window("due", model.due[task], model.jobDue);
   window("deadline", model.deadline[task], model.jobDeadline);
-  if (Number.isFinite(model.due[task]) && end > model.due[task]) add("late by", axis.length(end - model.due[task]));
+  if (end > model.due[task]) add("late by", axis.length(end - model.due[task]));
+  const done = j >= 0 && Number.isFinite(model.jobDue[j]) ? completion(model, j) : -Infinity;
+  if (done > model.jobDue[j]) add("job late by", axis.length(done - model.jobDue[j]));
   if (Number.isFinite(model.slack[task])) add("slack", axis.length(model.slack[task]));
   if (model.hasCritical && model.critical[task]) add("critical", "yes");
   return out;
+}
+
+function completion(model, job) {
+  let last = -Infinity;
+  for (let i = 0; i < model.n; i++) {
+    if (model.job[i] === job && isPresent(model, i)) last = Math.max(last, model.taskEnd[i]);
+  }
+  return last;
 }
 
 function fillList(holder, pairs) {
@@ -96,6 +106,8 @@ function showDetails(view, task) {
   const panel = document.getElementById("details"), live = document.getElementById("live");
   const model = view.model;
   panel.hidden = task < 0;
+  const middle = task < 0 ? 0 : (model.taskStart[task] + model.taskEnd[task]) / 2;
+  panel.classList.toggle("left", middle > view.from + (view.to - view.from) * 0.6);
   panel.textContent = "";
   if (task < 0) {
     live.textContent = "Selection cleared";
@@ -157,7 +169,7 @@ function legendEntries(model) {
   const most = 12;
   for (let j = 0; j < Math.min(model.jobCount, most); j++) out.push({ label: model.jobName(j), draw: bar(j) });
   if (model.jobCount > most) out.push({ label: `… ${grouping(model.jobCount)} jobs`, draw: bar(most) });
-  if (!model.jobCount && model.n) out.push({ label: "task (colours only part neighbours)", draw: bar(0) });
+  if (!model.jobCount && model.n) out.push({ label: "task, coloured by turns", draw: bar(0) });
   let stones = false;
   for (let i = 0; i < model.n && !stones; i++) stones = isPresent(model, i) && model.taskStart[i] === model.taskEnd[i];
   if (stones) {

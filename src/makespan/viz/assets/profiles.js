@@ -1,14 +1,14 @@
 // Rows of resources that are not machines: usage against capacity, reservoir levels, totals.
 // Each function draws on the Painter p.
 
-// Step functions: visits [x0, x1, value] of the visible part.
+// Visits (x0, x1, value, is last) of the visible part of a step function.
 function eachStep(p, steps, visit) {
   const view = p.view;
   let k = Math.max(0, bisect(steps.time, view.from) - 1);
   for (; k < steps.time.length && steps.time[k] < view.to; k++) {
     const a = Math.max(p.x(steps.time[k]), view.left - 2);
     const b = k + 1 < steps.time.length ? p.x(steps.time[k + 1]) : p.x(p.model.end);
-    visit(a, Math.min(Math.max(b, a), view.width + 2), steps.value[k]);
+    visit(a, Math.min(Math.max(b, a), view.width + 2), steps.value[k], k + 1 === steps.time.length);
   }
 }
 
@@ -33,12 +33,11 @@ function drawLoad(p, { row, y, h }) {
   c.lineWidth = 1.6;
   c.beginPath();
   let begun = false;
-  const stretched = { time: limit.time, value: limit.value };
-  eachStep(p, stretched, (a, b, v) => {
+  eachStep(p, limit, (a, b, v, last) => {
     const level = foot - height(v);
     if (begun) c.lineTo(a, level);
     else c.moveTo(a, level);
-    c.lineTo(Math.max(b, p.x(p.model.end)) > b && limit.time.length === 1 ? p.view.width : b, level);
+    c.lineTo(last ? p.view.width : b, level);
     begun = true;
   });
   c.stroke();
