@@ -1,7 +1,8 @@
 """Values of a schedule: objective terms and levels, jobs, resources and machine sequences.
 
 All sums are exact: where products could leave 64 bits they are taken in Python integers.
-Only present tasks count; the functions take any schedule whose modes belong to its tasks.
+Only present tasks count. A schedule need not be feasible, but its modes must belong to its tasks;
+else the functions raise ``ProblemError``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from makespan.core.errors import ProblemError
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import (
@@ -30,13 +32,14 @@ def evaluate(problem: Problem, schedule: Schedule) -> tuple[int, ...]:
 
     O(n log n) for n tasks (sequences are sorted only for setup terms).
     """
+    _require_fit(problem, schedule)
     known: dict[ObjectiveKind, int] = {}
     values = []
     for level in problem.objective.levels:
         total = 0
         for term in level:
             if term.kind not in known:
-                known[term.kind] = term_value(problem, schedule, term.kind)
+                known[term.kind] = _TERMS[term.kind](problem, schedule)
             total += term.coefficient * known[term.kind]
         values.append(total)
     return tuple(values)
@@ -44,6 +47,7 @@ def evaluate(problem: Problem, schedule: Schedule) -> tuple[int, ...]:
 
 def term_value(problem: Problem, schedule: Schedule, kind: ObjectiveKind | str) -> int:
     """Value of one objective term, without its coefficient."""
+    _require_fit(problem, schedule)
     return _TERMS[ObjectiveKind(kind)](problem, schedule)
 
 
@@ -75,6 +79,7 @@ class JobTimes:
 
 def job_times(problem: Problem, schedule: Schedule) -> JobTimes:
     """Start, completion, flow time, lateness and tardiness of each job, unweighted."""
+    _require_fit(problem, schedule)
     jobs = problem.jobs
     present, completion = _completions(problem, schedule)
     start = np.full(jobs.count, INFINITY, dtype=np.int64)
@@ -116,6 +121,7 @@ class ResourceUse:
 
 def resource_use(problem: Problem, schedule: Schedule) -> ResourceUse:
     """Busy, available and idle unit-ticks and the utilisation of each resource."""
+    _require_fit(problem, schedule)
     resources = problem.resources
     task, resource, amount = _during(problem, schedule)
     timed = (resources.kind == ResourceKind.MACHINE) | (resources.kind == ResourceKind.RENEWABLE)
@@ -145,10 +151,30 @@ def machine_sequences(problem: Problem, schedule: Schedule) -> dict[int, IndexAr
 
     Keys are resource indices of all machines, in order.
     """
+    _require_fit(problem, schedule)
     task, machine = _sequenced(problem, schedule)
     ids = np.flatnonzero(problem.resources.kind == ResourceKind.MACHINE)
     parts = np.split(task, np.searchsorted(machine, ids[1:])) if len(ids) else []
     return dict(zip(ids.tolist(), parts, strict=True))
+
+
+def _require_fit(problem: Problem, schedule: Schedule) -> None:
+    tasks = problem.tasks
+    if len(schedule) != tasks.count:
+        raise ProblemError(
+            f"the schedule has {len(schedule)} tasks, the problem {tasks.count}",
+            hint="was it made for another problem?",
+        )
+    astray = schedule.present & (
+        (schedule.mode < tasks.mode_ptr[:-1]) | (schedule.mode >= tasks.mode_ptr[1:])
+    )
+    if astray.any():
+        i = int(np.flatnonzero(astray)[0])
+        raise ProblemError(
+            f"task {tasks.names[i]!r} is scheduled in mode {int(schedule.mode[i])}, "
+            f"which is not one of its own",
+            hint="verify(problem, schedule) lists everything that is wrong",
+        )
 
 
 def _dot(a: IntArray, b: IntArray) -> int:

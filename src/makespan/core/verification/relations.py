@@ -85,6 +85,8 @@ def check_links(plan: Plan) -> list[Violation]:
             )
         )
     )
+    if not len(wrong):
+        return []
     rows, first = np.unique(wrong // width, return_index=True)
     found = []
     for k, resources in zip(rows.tolist(), np.split(wrong % width, first[1:]), strict=True):
