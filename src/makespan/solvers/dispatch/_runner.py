@@ -1,0 +1,167 @@
+"""One problem, prepared: runs of a rule in a scheme, with the retries greedy placement needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from makespan.core.errors import OptionError
+from makespan.core.problem import Problem
+from makespan.core.schedule import Schedule
+from makespan.solvers.dispatch import _layout as at
+from makespan.solvers.dispatch import _score
+from makespan.solvers.dispatch._compile import Compiled, compile_problem, new_state
+from makespan.solvers.dispatch._facts import Attributes, attributes
+from makespan.solvers.dispatch._layout import FloatArray
+from makespan.solvers.dispatch._schemes import parallel, serial
+from makespan.solvers.dispatch._shop import giffler_thompson, non_delay
+from makespan.solvers.dispatch._value import Values, schedule_of
+from makespan.solvers.dispatch.rules import Rule
+
+Scheme = Literal["serial", "parallel", "giffler-thompson"]
+SCHEMES: Final[tuple[Scheme, ...]] = ("serial", "parallel", "giffler-thompson")
+
+_BLOCK_TRIES: Final = 2000
+_CALENDAR_LIMIT: Final = 1 << 46
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one run does.
+
+    Attributes
+    ----------
+    rule, scheme
+        Priority rule and way of generating the schedule.
+    heat
+        Strength of the noise on priorities in standard deviations of the rule's values; 0: none.
+    thrift
+        Ticks that one unit of mode cost is worth when modes are compared.
+    stir
+        Noise on the comparison of modes, as a share of the duration.
+    base
+        Priorities to use instead of the rule's, (n,); e.g. starts of a known schedule.
+    """
+
+    rule: Rule
+    scheme: Scheme = "serial"
+    heat: float = 0.0
+    thrift: float = 0.0
+    stir: float = 0.0
+    base: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run gave no schedule: a code of the kernels and the task at fault."""
+
+    code: int
+    task: int
+
+
+class Runner:
+    """Tables, attributes and working memory for one problem and one thread.
+
+    Parameters
+    ----------
+    problem
+        The problem; only its tables are kept.
+    shared
+        Runner of another thread on the same problem, whose read-only tables are used.
+    """
+
+    def __init__(self, problem: Problem, shared: Runner | None = None) -> None:
+        self.problem = problem
+        self.compiled: Compiled = shared.compiled if shared else compile_problem(problem)
+        self.attributes: Attributes = (
+            shared.attributes if shared else attributes(problem, self.compiled)
+        )
+        self.values: Values = shared.values if shared else Values(problem)
+        self.state = new_state(self.compiled)
+        self.failure: Failure | None = None
+
+    @property
+    def shop(self) -> bool:
+        """Whether the problem is a plain shop, for which Giffler-Thompson is defined."""
+        return self.compiled.shop
+
+    def run(self, attempt: Attempt, seed: int = 0) -> bool:
+        """Whether the attempt gave a complete schedule, which is then in ``state``."""
+        if attempt.scheme == "giffler-thompson" and not self.shop:
+            raise OptionError(
+                "the Giffler-Thompson scheme is for plain shops: every mode on one machine, "
+                "finish-to-start precedences, nothing else",
+                hint="use scheme='serial' or 'parallel'",
+            )
+        self.failure = None
+        while True:
+            code = self._run_kernel(attempt, seed)
+            end = self.compiled.calendar_end
+            if self.state.report[2] == 0 or end is None or end > _CALENDAR_LIMIT:
+                break
+            if code == at.DONE and not self.compiled.optional:
+                break
+            start = self.problem.horizon_start
+            longer = compile_problem(self.problem, start + 4 * (end - start))
+            if len(longer.tables.span) > 4_000_000:
+                break
+            self.compiled = longer
+        if code != at.DONE:
+            self.failure = Failure(code, int(self.state.report[1]))
+        return code == at.DONE
+
+    def _run_kernel(self, attempt: Attempt, seed: int) -> int:
+        S, T = self.state, self.compiled.tables
+        facts = self._facts(attempt)
+        S.dice[0] = np.uint64(_mixed(seed))
+        S.want[:] = at.REQUIRE
+        if attempt.scheme == "giffler-thompson":
+            return giffler_thompson(T, S, facts)
+        if attempt.scheme == "parallel":
+            if self.shop and len(T.mode) == len(T.task):
+                return non_delay(T, S, facts)
+            return parallel(T, S, facts, attempt.thrift, attempt.stir, _BLOCK_TRIES)
+        return serial(T, S, facts, attempt.thrift, attempt.stir, _BLOCK_TRIES)
+
+    def _facts(self, attempt: Attempt) -> _score.Facts:
+        a, rule = self.attributes, attempt.rule
+        numbers = a.numbers.copy()
+        heat = attempt.heat
+        code = rule.code
+        if attempt.base is not None:
+            base, code = attempt.base, _score.STATIC
+        elif rule.name == "RANDOM":
+            base, heat = a.base(rule), max(heat, 1.0)
+        else:
+            base = a.base(rule)
+        numbers[_score.HEAT] = heat
+        numbers[_score.SCALE] = _scale(code, base, numbers) if heat > 0 else 1.0
+        return _score.Facts(code, base, a.facts, numbers)
+
+    def objective(self) -> tuple[int, ...]:
+        """Objective of the schedule in ``state``."""
+        return self.values.of(self.state.place)
+
+    def schedule(self) -> Schedule:
+        """The schedule in ``state``."""
+        return schedule_of(self.state.place)
+
+
+def _mixed(seed: int) -> int:
+    """Seed spread over 64 bits."""
+    return (seed * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) & 0xFFFFFFFFFFFFFFFF
+
+
+def _scale(code: int, base: FloatArray, numbers: FloatArray) -> float:
+    """Size of a typical difference between two values of a rule."""
+    if code == _score.STATIC:
+        spread = float(base.std()) if len(base) else 0.0
+        return spread if spread > 0 else 1.0
+    mean = float(numbers[_score.MEAN_LENGTH])
+    if code in (_score.ATC, _score.CR):
+        return 1.0
+    if code == _score.COVERT:
+        return 1.0 / mean
+    return mean

@@ -1,0 +1,324 @@
+"""Dispatch once by a rule, or sample many biased runs and keep the best schedule."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from makespan.core.errors import EngineError, OptionError
+from makespan.core.metrics import evaluate
+from makespan.core.problem import Problem
+from makespan.core.result import Progress, Result
+from makespan.core.schedule import Schedule
+from makespan.core.verify import verify
+from makespan.core.vocabulary import Status
+from makespan.solvers.dispatch import _layout as at
+from makespan.solvers.dispatch._runner import SCHEMES, Attempt, Failure, Runner, Scheme
+from makespan.solvers.dispatch.bounds import level_bounds
+from makespan.solvers.dispatch.rules import RULES, find_rule
+
+OPENING: Final = (
+    ("LFT", "serial"), ("MWKR", "parallel"), ("LFT", "parallel"), ("MWKR", "giffler-thompson"),
+    ("LST", "serial"), ("ATC", "parallel"), ("MTS", "serial"), ("SPT", "parallel"),
+    ("EDD", "serial"), ("MOPNR", "giffler-thompson"), ("PT+WINQ", "parallel"),
+    ("GRPW*", "serial"), ("COVERT", "parallel"), ("FIFO", "parallel"), ("SPT", "serial"),
+    ("LPT", "serial"), ("WSPT", "serial"), ("SLACK", "parallel"),
+)  # fmt: skip
+"""Rules and schemes tried first, best first in the median over the classic benchmarks."""
+
+
+def dispatch(
+    problem: Problem, *, rule: str = "MWKR", scheme: Scheme = "serial", seed: int = 0
+) -> Schedule:
+    """Schedule built in one pass by a priority rule.
+
+    Parameters
+    ----------
+    rule
+        Name in :data:`RULES`.
+    scheme
+        "serial": next task by priority, as early as it fits; "parallel": forward in time, never
+        leaving a resource idle for a task that waits (non-delay); "giffler-thompson": active
+        schedules of plain shops.
+    seed
+        Matters for the rule RANDOM only.
+
+    Raises
+    ------
+    OptionError
+        If rule or scheme is unknown, or the scheme does not apply to the problem.
+    EngineError
+        If greedy placement finds no schedule; the message names the task that did not fit.
+    """
+    if scheme not in SCHEMES:
+        raise OptionError(f"unknown scheme {scheme!r}", hint=f"known: {', '.join(SCHEMES)}")
+    runner = Runner(problem)
+    if not runner.run(Attempt(find_rule(rule), scheme), seed):
+        raise EngineError(
+            explain(problem, runner.failure), hint="try other rules, sample(), or engine 'cpsat'"
+        )
+    return runner.schedule()
+
+
+def explain(problem: Problem, failure: Failure | None) -> str:
+    """Sentence about why greedy placement stopped."""
+    if failure is None:
+        return "dispatch found no schedule"
+    name = problem.tasks.names[failure.task]
+    if failure.code == at.NO_STOCK:
+        return f"dispatch: task {name!r} waits for a reservoir level that no placed task brings"
+    if failure.code == at.TOO_TIGHT:
+        return f"dispatch: maximum lags or blocking around task {name!r} were not met in time"
+    return f"dispatch: task {name!r} fits nowhere before its deadline in the schedule built so far"
+
+
+@dataclass(slots=True)
+class Best:
+    """Incumbent of one worker: objective levels, place table and when it was found."""
+
+    value: tuple[int, ...] | None = None
+    place: np.ndarray | None = None
+    schedule: Schedule | None = None
+
+
+class _Clock:
+    """Says when to stop: time, outside request, or a proven optimum."""
+
+    def __init__(self, time_limit: float | None, stop: threading.Event) -> None:
+        self.began = time.perf_counter()
+        self._limit = time_limit
+        self._stop = stop
+        self.proven = threading.Event()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def over(self) -> bool:
+        late = self._limit is not None and self.seconds >= self._limit
+        return late or self._stop.is_set() or self.proven.is_set()
+
+
+def sample(
+    problem: Problem,
+    *,
+    rules: Sequence[str] | None = None,
+    schemes: Sequence[Scheme] | None = None,
+    time_limit: float | None = None,
+    iterations: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    hint: Schedule | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Result:
+    """Best of many biased random dispatches.
+
+    Every worker first runs the plain rules, then repeats: a rule with Gumbel noise on its
+    priorities (a draw from the softmax over the waiting tasks), or the starts of its best
+    schedule, with noise, as priorities.
+
+    Parameters
+    ----------
+    rules, schemes
+        What to draw from; default is a selection that suits the problem.
+    time_limit
+        Seconds; at least one run is made. With neither limit, 1000 runs per thread.
+    iterations
+        Runs in all, divided among threads; then the result depends on ``seed`` and ``threads``
+        alone.
+    hint
+        Schedule to start from, if it verifies.
+
+    Returns
+    -------
+    Result
+        FEASIBLE, OPTIMAL if the objective meets a bound on every level, or UNKNOWN with a
+        message about the task that did not fit.
+    """
+    if threads < 1:
+        raise OptionError(f"threads is {threads}", hint="at least 1")
+    clock = _Clock(time_limit, stop or threading.Event())
+    if iterations is None and time_limit is None:
+        iterations = 1000 * threads
+    first = Runner(problem)
+    plan = _plan(first, rules, schemes)
+    bounds = level_bounds(problem, first.compiled, first.attributes)
+    start = Best()
+    if hint is not None and _verified(problem, hint):
+        start = Best(evaluate(problem, hint), None, hint)
+    history: list[Progress] = []
+    lock = threading.Lock()
+    shared = Best(start.value, start.place, start.schedule)
+
+    def improved(value: tuple[int, ...]) -> None:
+        with lock:
+            if shared.value is not None and value >= shared.value:
+                return
+            level = 0
+            if shared.value is not None:
+                level = next(k for k, v in enumerate(value) if v != shared.value[k])
+            shared.value = value
+            bound = bounds[level] if level < len(bounds) else None
+            point = Progress(clock.seconds, level, value[level], bound, "dispatch")
+            history.append(point)
+            if value == bounds:
+                clock.proven.set()
+            if on_progress is not None:
+                on_progress(point)
+
+    if start.value is not None:
+        shared.value = None
+        improved(start.value)
+    shares = [None] * threads if iterations is None else _shares(iterations, threads)
+    workers = [
+        _Worker(problem, first if k == 0 else Runner(problem, first), plan, seed, k, start)
+        for k in range(threads)
+    ]
+    if threads == 1:
+        workers[0].work(shares[0], clock, improved)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            jobs = [
+                pool.submit(worker.work, share, clock, improved)
+                for worker, share in zip(workers, shares, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+    best = min(
+        (w for w in workers if w.best.value is not None),
+        key=lambda w: (w.best.value, w.number),
+        default=None,
+    )
+    cancelled = stop is not None and stop.is_set()
+    if best is None or best.best.value is None:
+        return Result(
+            Status.UNKNOWN,
+            engine="dispatch",
+            seed=seed,
+            threads=threads,
+            bounds=bounds,
+            seconds=clock.seconds,
+            cancelled=cancelled,
+            message=workers[0].message,
+        )
+    schedule = best.best.schedule
+    value = best.best.value
+    status = Status.OPTIMAL if value == bounds else Status.FEASIBLE
+    runs = sum(w.runs for w in workers)
+    return Result(
+        status,
+        schedule,
+        value,
+        bounds,
+        tuple(history),
+        "dispatch",
+        seed,
+        threads,
+        clock.seconds,
+        cancelled=cancelled,
+        message=f"best of {runs} runs",
+    )
+
+
+def _verified(problem: Problem, schedule: Schedule) -> bool:
+    return len(schedule) == problem.tasks.count and not verify(problem, schedule)
+
+
+def _shares(iterations: int, threads: int) -> list[int | None]:
+    return [iterations // threads + (k < iterations % threads) for k in range(threads)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Attempts to open with, all without noise."""
+
+    opening: tuple[Attempt, ...]
+
+
+def _plan(runner: Runner, rules: Sequence[str] | None, schemes: Sequence[Scheme] | None) -> _Plan:
+    for scheme in schemes or ():
+        if scheme not in SCHEMES:
+            raise OptionError(f"unknown scheme {scheme!r}", hint=f"known: {', '.join(SCHEMES)}")
+    usable = [s for s in (schemes or SCHEMES) if runner.shop or s != "giffler-thompson"]
+    if not usable:
+        raise OptionError("the Giffler-Thompson scheme is for plain shops", hint="use 'serial'")
+    pairs: list[tuple[str, Scheme]]
+    if rules is None:
+        pairs = [(name, scheme) for name, scheme in OPENING if scheme in usable]
+    else:
+        pairs = [(name, scheme) for name in rules for scheme in usable]
+    if not pairs:
+        raise OptionError("no rules given", hint=f"known: {', '.join(RULES)}")
+    return _Plan(tuple(Attempt(find_rule(name), scheme) for name, scheme in pairs))
+
+
+_HEATS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+_NEAR_HEATS: Final = (0.003, 0.01, 0.02, 0.05, 0.1)
+
+
+class _Worker:
+    """One thread's share of the sampling, with its own memory, incumbent and random stream."""
+
+    def __init__(
+        self, problem: Problem, runner: Runner, plan: _Plan, seed: int, number: int, start: Best
+    ) -> None:
+        self.problem, self.runner, self.plan, self.number = problem, runner, plan, number
+        self.best = Best(start.value, start.place, start.schedule)
+        self.runs = 0
+        self.message = ""
+        self._random = np.random.default_rng(np.random.SeedSequence([seed, number]))
+        self._merit: list[tuple[int, ...] | None] = []
+        self._trusted = runner.shop
+
+    def work(
+        self, share: int | None, clock: _Clock, improved: Callable[[tuple[int, ...]], None]
+    ) -> None:
+        """Run until the share is used up or the clock says stop."""
+        while share is None or self.runs < share:
+            if self.runs > 0 and clock.over():
+                break
+            attempt = self._next()
+            seed = int(self._random.integers(1 << 62))
+            self.runs += 1
+            done = self.runner.run(attempt, seed)
+            value = self.runner.objective() if done else None
+            if not done and not self.message:
+                self.message = explain(self.problem, self.runner.failure)
+            if self.runs <= len(self.plan.opening):
+                self._merit.append(value)
+            if value is None or (self.best.value is not None and value >= self.best.value):
+                continue
+            schedule = self.runner.schedule()
+            if not self._trusted and verify(self.problem, schedule):
+                self.message = "dispatch built a schedule that does not verify and dropped it"
+                continue
+            self.best.value, self.best.schedule = value, schedule
+            improved(value)
+
+    def _next(self) -> Attempt:
+        opening = self.plan.opening
+        if self.runs < len(opening):
+            # Workers open at different places, so that together they cover the list sooner.
+            return opening[(self.runs + self.number * 7) % len(opening)]
+        draw = self._random.random()
+        cost = float(self._random.choice((0.0, 0.0, 1.0)))
+        stir = float(self._random.choice((0.0, 0.0, 0.3)))
+        if self.best.schedule is not None and draw < 0.6:
+            near = float(self._random.choice(_NEAR_HEATS))
+            base = self.best.schedule.start.astype(np.float64)
+            return Attempt(opening[0].rule, "serial", near, cost, stir, base)
+        order = sorted(
+            range(len(self._merit)),
+            key=lambda k: (self._merit[k] is None, self._merit[k] or (), k),
+        )
+        rank = min(int(self._random.exponential(2.0)), len(order) - 1)
+        chosen = opening[(order[rank] + self.number * 7) % len(opening)]
+        heat = float(self._random.choice(_HEATS))
+        return Attempt(chosen.rule, chosen.scheme, heat, cost, stir)
