@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -29,8 +26,9 @@ from makespan.io import (
     psplib,
     taillard,
 )
+from makespan.io.files import decode, load_from, replace_file
 from makespan.io.format import Format
-from makespan.io.text import Text, decode, load
+from makespan.io.text import Text
 
 GROUP = "makespan.formats"
 """Entry-point group whose members are :class:`~makespan.io.format.Format` objects."""
@@ -199,13 +197,7 @@ def read(
     OSError
         If the file cannot be read.
     """
-    if isinstance(source, (str, os.PathLike)):
-        label = os.fspath(source)
-        with Path(label).open("rb") as stream:
-            text = load(stream, label)
-    else:
-        label = getattr(source, "name", "")
-        text = load(source, label if isinstance(label, str) and label else "stream")
+    text = load_from(source)
     text.instance = instance
     return read_from(text, format=format)
 
@@ -289,36 +281,3 @@ def write(problem: Problem, path: str | os.PathLike[str], *, format: str | None 
         replace_file(path, to_text(problem, writers[0].name))
     else:
         replace_file(path, to_text(problem, format))
-
-
-def replace_file(path: str | os.PathLike[str], content: str | Iterable[str]) -> None:
-    """Write text beside ``path`` and move it there, so that no reader sees half a file."""
-    target = Path(path)
-    handle, place = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    temporary = Path(place)
-    try:
-        with os.fdopen(handle, "wb") as raw:
-            parts = (content,) if isinstance(content, str) else content
-            if target.suffix == ".gz":
-                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-                    packed.writelines(part.encode("utf-8") for part in parts)
-            else:
-                raw.writelines(part.encode("utf-8") for part in parts)
-            raw.flush()
-            os.fsync(raw.fileno())
-        temporary.chmod(_mode_of(target))
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _mode_of(target: Path) -> int:
-    """Permissions of the file that is replaced, or what a new file would get."""
-    try:
-        return target.stat().st_mode & 0o777
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

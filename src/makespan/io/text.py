@@ -7,13 +7,10 @@ line-based format needs them.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import PurePath
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +18,6 @@ import numpy.typing as npt
 from makespan.core.errors import FormatError
 from makespan.core.vocabulary import TICK_LIMIT, IntArray
 
-SIZE_LIMIT = 1 << 30
-"""Largest text accepted, in bytes after decompression."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
 _COMMENT = re.compile(r"#[^\n]*")
 _FLOAT_THIRD = re.compile(r"\s*\d+[ \t]+\d+[ \t]+(\d+[.,]\d*|[.,]\d+)[ \t]*(?:\n|$)")
 _BAD_SIGN = re.compile(r"(?<=[^ \t\n])-|-(?![0-9])")
@@ -290,53 +283,6 @@ class Text:
 def shown(token: str) -> str:
     """``token`` quoted and cut to a length fit for a message."""
     return repr(token if len(token) <= _LARGEST_SHOWN else token[: _LARGEST_SHOWN - 1] + "…")
-
-
-def decode(raw: bytes, source: str) -> Text:
-    """Text from bytes: gzip is unpacked; UTF-8, UTF-16 with mark, else Latin-1.
-
-    Raises
-    ------
-    FormatError
-        If the bytes are binary, damaged gzip, or larger than ``SIZE_LIMIT``.
-    """
-    if raw.startswith(_GZIP_MAGIC):
-        raw = _unpack(raw, source)
-    if len(raw) > SIZE_LIMIT:
-        raise FormatError(f"larger than {SIZE_LIMIT} bytes", source=source)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            return Text(raw.decode("utf-16"), source)
-        except UnicodeDecodeError as error:
-            raise FormatError(f"damaged UTF-16: {error.reason}", source=source) from error
-    try:
-        return Text(raw.decode("utf-8"), source)
-    except UnicodeDecodeError:
-        return Text(raw.decode("latin-1"), source, exact=False)
-
-
-def _unpack(raw: bytes, source: str) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        body = unpacker.decompress(raw, SIZE_LIMIT + 1)
-        if not unpacker.eof and len(body) <= SIZE_LIMIT:
-            raise FormatError("the gzip file is truncated", source=source)
-        if unpacker.unused_data:
-            body = gzip.decompress(raw)
-    except (zlib.error, OSError, EOFError) as error:
-        raise FormatError(f"damaged gzip file: {error}", source=source) from error
-    return body
-
-
-def load(stream: IO[str] | IO[bytes], source: str) -> Text:
-    """Text of an open file, binary or text."""
-    try:
-        content = stream.read(SIZE_LIMIT + 1)
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            f"not valid {error.encoding} text", source=source, expected="UTF-8"
-        ) from error
-    return decode(content, source) if isinstance(content, bytes) else Text(content, source)
 
 
 def rows(table: Iterable[Iterable[int]]) -> str:
