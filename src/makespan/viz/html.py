@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from makespan.core.errors import OptionError
+from makespan.core.graph_schedule import Push, criticality
 from makespan.core.problem import Problem
 from makespan.core.result import Result
 from makespan.core.schedule import Schedule
@@ -41,7 +42,7 @@ def write_gantt(
     *,
     title: str | None = None,
     result: Result | None = None,
-    critical: BoolArray | None = None,
+    critical: BoolArray | Literal[False] | None = None,
     slack: IntArray | None = None,
     grouping: Grouping = "resource",
 ) -> None:
@@ -64,7 +65,7 @@ def gantt_html(
     *,
     title: str | None = None,
     result: Result | None = None,
-    critical: BoolArray | None = None,
+    critical: BoolArray | Literal[False] | None = None,
     slack: IntArray | None = None,
     grouping: Grouping = "resource",
 ) -> str:
@@ -77,7 +78,8 @@ def gantt_html(
     result
         Adds status, objective, bound, gap, engine, seed and version to the heading.
     critical
-        Which tasks are critical, bool (n,); enables the button that highlights them.
+        Which tasks are critical, bool (n,). Default: found from the schedule, with a chain of
+        tasks that explains the makespan. False leaves them out.
     slack
         Ticks each task may slip, int64 (n,); shown in tooltips.
     grouping
@@ -89,12 +91,17 @@ def gantt_html(
         If ``critical`` or ``slack`` has not one entry per task, or the schedule is of another
         problem.
     """
-    plan, own = plan_of(problem, schedule, critical=critical, slack=slack)
+    given = None if critical is False else critical
+    plan, own = plan_of(problem, schedule, critical=given, slack=slack)
     result = own if result is None else result
     if grouping not in ("resource", "job", "task"):
         raise OptionError(f"grouping is {grouping!r}", hint="use 'resource', 'job' or 'task'")
     picture = picture_of(problem, plan)
-    data = payload(picture, critical=critical, slack=slack, grouping=grouping)
+    chain: tuple[Push, ...] = ()
+    if critical is None:
+        found = criticality(problem, plan)
+        given, chain = found.critical, found.pushes
+    data = payload(picture, critical=given, chain=chain, slack=slack, grouping=grouping)
     heading = title if title is not None else (problem.name or "schedule")
     style, script = _asset("gantt.css"), _script()
     policy = (

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from makespan.core.graph_schedule import Push
 from makespan.core.names import NameTable
 from makespan.core.problem import Problem
 from makespan.core.vocabulary import INFINITY, BoolArray, IntArray, ResourceKind
@@ -26,6 +27,7 @@ def payload(
     picture: Picture,
     *,
     critical: BoolArray | None = None,
+    chain: Sequence[Push] = (),
     slack: IntArray | None = None,
     grouping: str = "resource",
 ) -> dict[str, Json]:
@@ -55,6 +57,7 @@ def payload(
             "deadline": _column(problem.jobs.deadline),
         },
         "tasks": _tasks(picture, critical, slack),
+        "chain": [[p.before, p.after, p.cause.value, p.subject] for p in chain],
         "resources": _resources(picture),
         "bars": {
             "n": len(picture.bars),

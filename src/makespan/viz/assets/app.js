@@ -135,6 +135,7 @@ class Gantt {
     const make = { resource: rowsByResource, job: rowsByJob, task: rowsByTask };
     this.grouping = kind;
     this.rows = make[kind](this.model, this.folded);
+    this.places = null;
     this.layout();
     for (const button of document.querySelectorAll("[data-grouping]")) {
       button.setAttribute("aria-pressed", String(button.dataset.grouping === kind));
@@ -212,6 +213,18 @@ class Gantt {
     }
     showDetails(this, task);
     this.request();
+  }
+
+  // Height of a task's bar on the canvas, by its first row; undefined if it has none.
+  middle(task) {
+    if (!this.places) {
+      this.places = new Map();
+      this.rows.forEach((row, k) => {
+        for (const i of row.items ? row.items.task : []) if (!this.places.has(i)) this.places.set(i, k);
+      });
+    }
+    const k = this.places.get(task);
+    return k === undefined ? undefined : AXIS_HEIGHT + (this.tops[k] + this.tops[k + 1]) / 2 - this.scroll;
   }
 
   // Scrolls and pans so that a task can be seen.
@@ -346,7 +359,7 @@ class Gantt {
       width: this.width, height: this.height, bottom: this.bottom, ratio: this.ratio,
       rows: this.rows, tops: this.tops, scroll: this.scroll,
       mark, showCritical, bright, hover: this.hover, selected: this.selected,
-      relations: this.relations, overview: this.printing ? null : this.overview,
+      relations: this.relations, middle: (i) => this.middle(i), overview: this.printing ? null : this.overview,
       corner: words[this.grouping],
     });
     const data = this.canvas.dataset;

@@ -95,6 +95,8 @@ function decode(raw) {
     amount: column(raw.demands.amount, raw.demands.n),
     timing: column(raw.demands.timing, raw.demands.n),
   };
+  // Steps of the critical chain: arrows from the end of one task to the start of the next.
+  model.chain = raw.chain.map(([source, target, cause, subject]) => ({ source, target, kind: 0, cause, subject }));
   model.barsOf = grouped(model.bars.task, n);
   model.demandsOf = grouped(model.demands.task, n);
   model.suspendedOf = grouped(model.suspended.task, n);

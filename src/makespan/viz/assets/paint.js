@@ -136,7 +136,7 @@ class Painter {
     }
     this.bars(shown.filter((s) => s.row.items));
     this.markers(shown);
-    this.arrows(shown);
+    this.arrows();
     c.restore();
     this.labels(shown);
     c.restore();
@@ -425,22 +425,23 @@ class Painter {
     c.stroke();
   }
 
-  arrows(shown) {
+  // Arrows from the selected task's predecessors and to its successors, or along the critical
+  // chain. A row out of sight still gives its arrows a direction.
+  arrows() {
     const view = this.view;
-    if (view.selected < 0 || !view.relations) return;
-    const c = this.c, places = new Map();
-    for (const { row, y, h } of shown) {
-      if (!row.items) continue;
-      for (const i of row.items.task) if (view.mark[i] > 1 && !places.has(i)) places.set(i, y + h / 2);
-    }
-    c.lineWidth = 1.6;
+    const list = view.selected >= 0 ? view.relations : view.showCritical ? this.model.chain : [];
+    const c = this.c;
+    c.lineWidth = view.selected >= 0 ? 1.6 : 1.2;
     c.strokeStyle = c.fillStyle = this.theme.ink;
-    for (const r of view.relations) {
-      const y0 = places.get(r.source), y1 = places.get(r.target);
+    for (const r of list) {
+      const y0 = view.middle(r.source), y1 = view.middle(r.target);
       if (y0 === undefined || y1 === undefined) continue;
+      if (Math.max(y0, y1) < AXIS_HEIGHT || Math.min(y0, y1) > view.bottom) continue;
       const kind = r.kind;
       const x0 = this.x(kind === 1 || kind === 3 ? this.model.taskStart[r.source] : this.model.taskEnd[r.source]);
       const x1 = this.x(kind === 2 || kind === 3 ? this.model.taskEnd[r.target] : this.model.taskStart[r.target]);
+      if (Math.max(x0, x1) < view.left - 20 || Math.min(x0, x1) > view.width + 20) continue;
+      if (Math.abs(x1 - x0) < 3 && y0 === y1) continue;
       const reach = Math.max(14, Math.min(60, Math.abs(x1 - x0) / 2));
       c.beginPath();
       c.moveTo(x0, y0);

@@ -31,7 +31,9 @@ function lines(model, axis, task, piece) {
   }
   if (held.length) add(held.length > 1 ? "resources" : "resource", held.join(", "));
   const window = (name, own, jobs) => {
-    if (Number.isFinite(own) && !(name === "release" && own <= 0)) add(name, axis.text(own));
+    if (Number.isFinite(own) && !(name === "release" && own <= 0)) {
+      add(name, axis.text(own) + (name !== "release" && own > end ? `, ${axis.length(own - end)} later` : ""));
+    }
     if (j >= 0 && Number.isFinite(jobs[j]) && !(name === "release" && jobs[j] <= 0)) add(`job ${name}`, axis.text(jobs[j]));
   };
   window("release", model.release[task], model.jobRelease);
@@ -41,7 +43,10 @@ function lines(model, axis, task, piece) {
   const done = j >= 0 && Number.isFinite(model.jobDue[j]) ? completion(model, j) : -Infinity;
   if (done > model.jobDue[j]) add("job late by", axis.length(done - model.jobDue[j]));
   if (Number.isFinite(model.slack[task])) add("slack", axis.length(model.slack[task]));
-  if (model.hasCritical && model.critical[task]) add("critical", "yes");
+  if (model.hasCritical && model.critical[task]) {
+    const push = model.chain.find((step) => step.source === task);
+    add("critical", push ? `pushes ${model.taskName(push.target)} (${push.cause} ${push.subject})` : "yes");
+  }
   return out;
 }
 
