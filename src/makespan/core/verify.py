@@ -40,7 +40,8 @@ class ScheduleError(InputError):
     def __init__(self, violations: list[Violation]) -> None:
         shown = "; ".join(violation.sentence for violation in violations[:3])
         more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""
-        super().__init__(f"the schedule breaks {len(violations)} rules: {shown}{more}")
+        rules = "1 rule" if len(violations) == 1 else f"{len(violations)} rules"
+        super().__init__(f"the schedule breaks {rules}: {shown}{more}")
         self.violations = tuple(violations)
 
 
