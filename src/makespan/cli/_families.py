@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
+from makespan.cli._sources import near_names
 from makespan.core.errors import InputError, OptionError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _named(what: str, settings: Sequence[str], known: dict[str, Any]) -> Problem
     try:
         problem = named_instance(what)
     except OptionError:
-        close = get_close_matches(what.lower(), [*known, *instance_names()], n=3)
+        close = near_names(what, [*known, *instance_names()])
         raise OptionError(
             f"there is neither an instance nor a family {what!r}",
             hint=f"did you mean {' or '.join(close)}?"

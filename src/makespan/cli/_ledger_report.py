@@ -81,11 +81,11 @@ def claim_report(claim: Claim, result: ClaimResult | None) -> RenderableType:
     """A claim, what was measured, and the verdict."""
     table = facts()
     table.add_row("claim", Text(claim.statement))
-    table.add_row("says", Text(str(claim.source)))
+    table.add_row("source", Text(str(claim.source)))
     table.add_row("experiment", Text(claim.measured_as))
-    table.add_row("reproduced if", Text(claim.tolerance))
+    table.add_row("tolerance", Text(claim.tolerance))
     if claim.inference:
-        table.add_row("ours, not theirs", Text(claim.inference))
+        table.add_row("ours", Text(claim.inference))
     if result is None:
         table.add_row("verdict", _verdict(None))
     else:

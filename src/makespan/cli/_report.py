@@ -112,6 +112,29 @@ def _verdict(violations: Sequence[Violation]) -> Text:
     return Text.assemble(("yes", "green"), ("  every constraint holds", "dim"))
 
 
+def verdict(
+    problem: Problem,
+    schedule: Schedule,
+    values: Sequence[int],
+    violations: Sequence[Violation],
+    *,
+    best_known: BestKnown | None,
+) -> RenderableType:
+    """Outcome of a verification on a few lines."""
+    table = facts()
+    table.add_row("verified", _verdict(violations))
+    for name, value in zip(level_names(problem.objective), values, strict=False):
+        table.add_row(name, Text(str(value), style="bold"))
+    if values and not any(name == "makespan" for name in level_names(problem.objective)):
+        table.add_row("makespan", str(schedule.makespan))
+    if best_known is not None and values and not violations:
+        table.add_row("best known", known_sentence(best_known, values[0]))
+    absent = int((~schedule.present).sum())
+    if absent:
+        table.add_row("left out", count(absent, "task"))
+    return table
+
+
 def violation_list(violations: Sequence[Violation]) -> RenderableType:
     """Every violation with its kind, the first fifty in full."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

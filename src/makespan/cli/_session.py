@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
-from makespan.cli._files import STDOUT, write_text
+from makespan.cli._files import STDOUT, check_target, write_text
 from makespan.core.errors import MakespanError
 
 if TYPE_CHECKING:
@@ -149,12 +149,13 @@ class Session:
         _print_error(message, hint)
         if self._emitted or self.json_target is None:
             return
-        document = {"error": {"kind": kind, "message": message, "hint": hint}}
         try:
+            # Often the error is that this very file cannot be written, and that has been said.
+            check_target(self.json_target, "--json")
             self.command = "error"
-            self.emit(document, exit_code)
-        except MakespanError as second:
-            _print_error(second.message, second.hint)
+            self.emit({"error": {"kind": kind, "message": message, "hint": hint}}, exit_code)
+        except MakespanError:
+            return
 
 
 def _in_options(hint: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,13 +65,21 @@ def load_problem(
     try:
         return named_instance(text), text
     except OptionError:
-        close = get_close_matches(text.lower(), instance_names(), n=3)
+        close = near_names(text, instance_names())
         raise OptionError(
             f"{text!r} is neither a file nor a built-in instance",
             hint=f"did you mean {' or '.join(close)}?"
             if close
             else "`makespan generate --list` shows the built-in instances",
         ) from None
+
+
+def near_names(text: str, names: Sequence[str]) -> list[str]:
+    """At most three names like ``text``, those with the longest common beginning first."""
+    wanted = text.lower()
+    close = get_close_matches(wanted, names, n=12)
+    close.sort(key=lambda name: -len(os.path.commonprefix((wanted, name))))
+    return close[:3]
 
 
 def load_schedule(text: str, problem: Problem) -> Schedule:

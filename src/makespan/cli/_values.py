@@ -99,6 +99,7 @@ def _term(part: str, text: str) -> ObjectiveTerm:
     coefficient = int(number)
     if not 1 <= coefficient <= TICK_LIMIT:
         raise OptionError(
-            f"--objective: the coefficient of {name} must be at least 1, not {number}"
+            f"--objective: the coefficient of {name} is {number}",
+            hint=f"it must be at least 1 and at most {TICK_LIMIT}",
         )
     return ObjectiveTerm(kind, coefficient)

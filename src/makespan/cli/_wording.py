@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from makespan.core.problem import Objective, Problem
 
-_MINUTE = 60.0
+_MINUTE = 60
 
 
 def describe_seconds(seconds: float) -> str:
     """Seconds as "0.4 s", "12 s" or "3 min 05 s"."""
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
     whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
     hours, rest = divmod(whole, 3600)
     text = f"{rest // 60} min {rest % 60:02d} s"
     return f"{hours} h {text}" if hours else text
@@ -40,7 +40,7 @@ def count(number: int, word: str) -> str:
     """A number with its noun: "1 task", "2 tasks", "2 families"."""
     if number == 1:
         return f"1 {word}"
-    plural = word[:-1] + "ies" if word.endswith("y") else word + "s"
+    plural = word[:-1] + "ies" if word[-1] == "y" and word[-2] not in "aeiou" else word + "s"
     return f"{number:,} {plural}".replace(",", " ")
 
 

@@ -11,6 +11,7 @@ from makespan.cli._files import check_targets, write_text
 from makespan.cli._session import CANCELLED, NEGATIVE, OK, Session
 
 if TYPE_CHECKING:
+    from makespan.cli._explaining import Explained
     from makespan.core.errors import MakespanError
     from makespan.core.problem import Problem
     from makespan.core.result import Result
@@ -197,7 +198,7 @@ def _solve(
     told = explanation(problem, result) if explain and not stopped else None
     exit_code = _exit_code(result, stopped=stopped, violated=bool(violations))
 
-    failures = _write_outputs(problem, result, outputs)
+    failures = _write_outputs(problem, result, outputs, told)
     session.print()
     session.print(
         _report.summary(
@@ -265,7 +266,9 @@ def _limit_note(limit: float | None, default: bool) -> str:
     return f"time limit of {describe_seconds(limit)} reached{more}"
 
 
-def _write_outputs(problem: Problem, result: Result, outputs: Output) -> list[MakespanError]:
+def _write_outputs(
+    problem: Problem, result: Result, outputs: Output, told: Explained | None
+) -> list[MakespanError]:
     """Write every drawing and table; one that fails does not keep the others from disk."""
     from makespan.cli._drawings import draw
     from makespan.core.errors import MakespanError
@@ -277,7 +280,7 @@ def _write_outputs(problem: Problem, result: Result, outputs: Output) -> list[Ma
         if target is None or option == "--json":
             continue
         try:
-            write_text(target, draw(option, problem, result.schedule), option)
+            write_text(target, draw(option, problem, result, told), option)
         except MakespanError as error:
             failures.append(error)
     return failures
