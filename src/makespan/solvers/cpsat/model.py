@@ -102,6 +102,11 @@ class Model:
 
     def add(self, relation: cp_model.BoundedLinearExpression | bool, *when: Literal) -> None:
         """Linear relation that binds if every literal in ``when`` is true."""
+        if isinstance(relation, bool):
+            # Both sides were constants; the backend would make a variable of the answer.
+            if not relation:
+                self.add_clause([], *when)
+            return
         self._enforce(self.cp.add(relation), when)
 
     def add_in_domain(

@@ -79,7 +79,7 @@ class _Stamps:
                 continue
             entry, leave = self.entry(i), self._leave(i, machine)
             size = model.int_var(
-                -self._places,
+                0,
                 (build.horizon - v.earliest + 1) * self._places,
                 partial(self._stay_value, task=i, machine=machine),
             )
