@@ -174,3 +174,52 @@ def with_job_dates(
     return replace(
         problem, jobs=jobs, objective=problem.objective if objective is None else objective
     )
+
+
+def project(
+    name: str,
+    *,
+    mode_ptr: IntArray,
+    duration: IntArray,
+    demand: IntArray,
+    capacity: IntArray,
+    renewable: int,
+    precedences: Precedences,
+) -> Problem:
+    """Project of activities A1, A2, ... without jobs or dummies.
+
+    Parameters
+    ----------
+    duration
+        Ticks per mode, int64 (m,).
+    demand
+        Units per mode and resource, int64 (m, resources).
+    capacity
+        Units per resource, int64 (resources,).
+    renewable
+        The first so many resources are renewable (R1, ...), the others consumable (N1, ...).
+    """
+    n, resources = len(mode_ptr) - 1, len(capacity)
+    kind = np.full(resources, ResourceKind.CONSUMABLE, dtype=np.uint8)
+    kind[:renewable] = ResourceKind.RENEWABLE
+    names = [f"R{k + 1}" for k in range(renewable)]
+    names += [f"N{k + 1}" for k in range(resources - renewable)]
+    mode, resource = np.nonzero(demand)
+    return Problem(
+        name=name,
+        tasks=Tasks.plain(NameTable.numbered("A", n), np.full(n, -1, dtype=np.int32), mode_ptr),
+        modes=Modes(
+            task=np.repeat(np.arange(n, dtype=np.int32), np.diff(mode_ptr)),
+            duration=duration,
+            cost=np.zeros(len(duration), dtype=np.int64),
+            demand_ptr=pointers(np.count_nonzero(demand, axis=1)),
+            demand_resource=resource.astype(np.int32),
+            demand_amount=demand[mode, resource],
+            demand_timing=np.zeros(len(mode), dtype=np.uint8),
+        ),
+        resources=Resources.plain(NameTable.explicit(names), kind, capacity),
+        jobs=Jobs.plain(
+            NameTable.explicit(()), np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32)
+        ),
+        precedences=precedences,
+    )
