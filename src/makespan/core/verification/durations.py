@@ -53,27 +53,28 @@ def find_suspensions(plan: Plan, demands: Demands) -> Suspensions:
     rows = rows.only(pausing[rows.task])
     if not len(rows.task):
         return Suspensions(clock, ())
-    pairs = np.unique(
-        np.column_stack((rows.task, resources.calendar[rows.resource])).astype(np.int64), axis=0
+    count = len(plan.problem.calendars)
+    task, calendar = np.divmod(
+        np.unique(rows.task * count + resources.calendar[rows.resource]), count
     )
-    first = np.flatnonzero(np.concatenate(([True], pairs[1:, 0] != pairs[:-1, 0])))
-    size = np.diff(np.append(first, len(pairs)))
+    first = np.flatnonzero(np.concatenate(([True], task[1:] != task[:-1])))
+    size = np.diff(np.append(first, len(task)))
     # Label each task's set of calendars: fold its sorted calendars one by one into a number.
     label = np.zeros(len(first), dtype=np.int64)
     members: list[tuple[int, ...]] = [()]
     for k in range(int(size.max())):
         having = np.flatnonzero(size > k)
-        step = np.column_stack((label[having], pairs[first[having] + k, 1]))
-        distinct, inverse = np.unique(step, axis=0, return_inverse=True)
-        label[having] = len(members) + inverse.ravel()
-        members += [(*members[old], calendar) for old, calendar in distinct.tolist()]
-    used, inverse = np.unique(label, return_inverse=True)
-    task = pairs[first, 0]
-    clock[task] = inverse.ravel()
+        step = label[having] * count + calendar[first[having] + k]
+        distinct = np.unique(step)
+        label[having] = len(members) + np.searchsorted(distinct, step)
+        members += [(*members[old], c) for old, c in zip(*np.divmod(distinct, count), strict=True)]
+    used = np.unique(label)
+    task = task[first]
+    clock[task] = np.searchsorted(used, label)
     low = int(plan.start[task].min())
     high = max(int(plan.end[task].max()), low) + 1
     clocks = tuple(
-        WorkingTime([plan.problem.calendars[c] for c in members[k]], low, high)
+        WorkingTime([plan.problem.calendars[int(c)] for c in members[k]], low, high)
         for k in used.tolist()
     )
     return Suspensions(clock, clocks)

@@ -32,14 +32,20 @@ def _waits(plan: Plan, on_machine: Demands) -> tuple[IntArray, IntArray, IntArra
     origin[after[mover]] = mover
     leaving = np.flatnonzero(moves[on_machine.task] & (codes == Blocking.NO_SWAP))
     entering = np.flatnonzero((origin[on_machine.task] >= 0) & ~plan.milestone[on_machine.task])
+    if not len(leaving):
+        return none, none, none
     left = on_machine.task[leaving]
-    places = np.column_stack((on_machine.resource[leaving], plan.start[after[left]]))
     entered = on_machine.task[entering]
-    wanted = np.column_stack((on_machine.resource[entering], plan.start[entered]))
-    both = np.unique(np.concatenate((places, wanted)), axis=0, return_inverse=True)[1].ravel()
-    holder = np.full(len(both), -1, dtype=np.int64)
-    holder[both[: len(left)]] = left
-    earlier = holder[both[len(left) :]]
+    # One number per machine and instant, by the rank of the instant so that it surely fits.
+    instants = np.unique(plan.start[after[mover]])
+    place = on_machine.resource[leaving] * len(instants)
+    place += np.searchsorted(instants, plan.start[after[left]])
+    wanted = on_machine.resource[entering] * len(instants)
+    wanted += np.searchsorted(instants, plan.start[entered])
+    order = np.argsort(place, kind="stable")
+    place, holder = place[order], left[order]
+    found = np.minimum(np.searchsorted(place, wanted), len(place) - 1)
+    earlier = np.where(place[found] == wanted, holder[found], -1)
     later = origin[entered]
     real = (earlier >= 0) & (earlier != later)
     return later[real], earlier[real], on_machine.resource[entering][real]
