@@ -20,6 +20,7 @@ from makespan.viz._arguments import plan_of
 from makespan.viz.markup import escaped
 from makespan.viz.payload import payload, script_json
 from makespan.viz.picture import picture_of
+from makespan.viz.svg import write_svg
 from makespan.viz.timescale import length_text, number
 
 Grouping = Literal["resource", "job", "task"]
@@ -46,7 +47,14 @@ def write_gantt(
     slack: IntArray | None = None,
     grouping: Grouping = "resource",
 ) -> None:
-    """Write the chart of :func:`gantt_html` to ``path`` (UTF-8, same input, same bytes)."""
+    """Write the chart of :func:`gantt_html` to ``path`` (UTF-8, same input, same bytes).
+
+    A path that ends in ``.svg`` gets the static chart of :func:`~makespan.viz.gantt_svg`.
+    """
+    if Path(path).suffix.lower() == ".svg":
+        shown = None if critical is False else critical
+        write_svg(problem, schedule, path, title=title, critical=shown)
+        return
     text = gantt_html(
         problem,
         schedule,

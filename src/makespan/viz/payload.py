@@ -75,10 +75,7 @@ def payload(
         "blocked": _spans(picture.blocked),
         "suspended": _spans(picture.suspended),
         "demands": _other_demands(picture),
-        "calendars": [
-            calendar.breaks_in(picture.start, picture.end).reshape(-1).tolist()
-            for calendar in problem.calendars
-        ],
+        "calendars": [gaps.reshape(-1).tolist() for gaps in picture.breaks],
         "load": _steps(picture.load),
         "limit": _steps(picture.limit),
         "level": _steps(picture.level),

@@ -9,10 +9,11 @@ rests in the breaks of its resources.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from makespan.core.calendar import merge_intervals
+from makespan.core.calendar import complement
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import (
@@ -24,7 +25,11 @@ from makespan.core.vocabulary import (
     IntArray,
     ResourceKind,
 )
+from makespan.core.working_time import WorkingTime, mode_calendars
 from makespan.viz.lanes import pack_lanes
+
+_TURNS: Final = 20_000
+"""Most repetitions of a calendar that are drawn: 54 years of days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class Picture:
         Setup before, and blocking after, the task's run on a machine.
     suspended
         Breaks inside a task's run, one row per task and break; ``resource`` is -1.
+    breaks
+        Per calendar: breaks in the range, (k, 2).
     load, limit
         Per renewable: usage, and capacity, over time.
     level
@@ -95,6 +102,7 @@ class Picture:
     setup: Spans
     blocked: Spans
     suspended: Spans
+    breaks: tuple[IntArray, ...]
     load: dict[int, Steps]
     limit: dict[int, Steps]
     level: dict[int, Steps]
@@ -117,7 +125,7 @@ def picture_of(problem: Problem, schedule: Schedule) -> Picture:
     loose = np.flatnonzero(schedule.present & ~seen).astype(np.int32)
     leave = _departures(problem, schedule, bars)
     blocked = Spans(bars.task, bars.resource, bars.end, leave).where(leave > bars.end)
-    suspended = _suspended(problem, bars, begin, finish)
+    suspended = _suspended(problem, schedule)
     held = Spans(bars.task, bars.resource, bars.start, leave)
     return Picture(
         problem=problem,
@@ -137,6 +145,7 @@ def picture_of(problem: Problem, schedule: Schedule) -> Picture:
         setup=_setups(problem, bars),
         blocked=blocked,
         suspended=suspended,
+        breaks=_breaks(problem, begin, finish),
         load=_loads(problem, bars, amount[on_row], suspended, begin),
         limit=_limits(problem, begin),
         level=_levels(problem, schedule, task, resource, amount, timing, begin),
@@ -232,39 +241,32 @@ def _setups(problem: Problem, bars: Spans) -> Spans:
     return Spans(runs.task, runs.resource, runs.start - length, runs.start).where(length > 0)
 
 
-def _suspended(problem: Problem, bars: Spans, begin: int, finish: int) -> Spans:
-    """Breaks inside the runs of tasks that some suspending resource interrupts."""
-    resources = problem.resources
-    dated = bars.where((resources.calendar[bars.resource] >= 0) & (bars.end > bars.start))
-    stops = np.unique(dated.task[resources.suspend[dated.resource]])
-    chosen = dated.where(np.isin(dated.task, stops))
-    sets: dict[int, set[int]] = {}
-    ends: dict[int, tuple[int, int]] = {}
-    for i, r, a, b in zip(
-        chosen.task.tolist(),
-        chosen.resource.tolist(),
-        chosen.start.tolist(),
-        chosen.end.tolist(),
-        strict=True,
-    ):
-        sets.setdefault(i, set()).add(int(resources.calendar[r]))
-        ends[i] = (a, b)
-    known: dict[tuple[int, ...], IntArray] = {}
-    rows: list[tuple[int, int, int]] = []
-    for i, calendars in sets.items():
-        key = tuple(sorted(calendars))
-        if key not in known:
-            known[key] = merge_intervals(
-                np.concatenate([problem.calendars[c].breaks_in(begin, finish) for c in key])
-            )
-        breaks = known[key]
-        a, b = ends[i]
-        low = int(np.searchsorted(breaks[:, 1], a, side="right"))
-        high = int(np.searchsorted(breaks[:, 0], b, side="left"))
-        rows += [(i, max(a, int(u)), min(b, int(v))) for u, v in breaks[low:high]]
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    none = np.full(len(rows), -1, dtype=np.int32)
+def _suspended(problem: Problem, schedule: Schedule) -> Spans:
+    """Breaks inside the runs of tasks that take longer than their work."""
+    rules = mode_calendars(problem)
+    mode = np.maximum(schedule.mode, 0)
+    if not problem.modes.count:
+        mode = np.zeros(0, dtype=np.int32)
+    paused = rules.suspends[mode] & (schedule.end - schedule.start > problem.modes.duration[mode])
+    clocks = [WorkingTime(tuple(problem.calendars[c] for c in key)) for key in rules.sets]
+    rows: list[IntArray] = []
+    for i in np.flatnonzero(schedule.present & paused).tolist():
+        a, b = int(schedule.start[i]), int(schedule.end[i])
+        gaps = complement(clocks[int(rules.key[mode[i]])].intervals(a, b), a, b)
+        rows.append(np.insert(gaps, 0, i, axis=1))
+    table = np.concatenate(rows) if rows else np.empty((0, 3), dtype=np.int64)
+    none = np.full(len(table), -1, dtype=np.int32)
     return Spans(table[:, 0].astype(np.int32), none, table[:, 1], table[:, 2])
+
+
+def _breaks(problem: Problem, begin: int, finish: int) -> tuple[IntArray, ...]:
+    """Breaks of each calendar; patterns that repeat too often to be seen are cut short."""
+    return tuple(
+        calendar.breaks_in(begin, min(finish, begin + _TURNS * calendar.period))
+        if calendar.period
+        else calendar.breaks_in(begin, finish)
+        for calendar in problem.calendars
+    )
 
 
 def _job_lanes(problem: Problem, schedule: Schedule) -> IndexArray:

@@ -174,11 +174,8 @@ class _Sheet:
         calendar = int(self.picture.problem.resources.calendar[resource])
         if calendar < 0:
             return
-        breaks = self.picture.problem.calendars[calendar].breaks_in(
-            self.picture.start, self.picture.end
-        )
         last = -1.0
-        for a, b in breaks.tolist():
+        for a, b in self.picture.breaks[calendar].tolist():
             if self.x(b) - last < 0.4:
                 continue
             self.parts.append(

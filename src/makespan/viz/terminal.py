@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from makespan.core.problem import Problem
 from makespan.core.result import Result
 from makespan.core.schedule import Schedule
-from makespan.core.vocabulary import ResourceKind
+from makespan.core.vocabulary import IndexArray, ResourceKind
 from makespan.viz._arguments import plan_of
 from makespan.viz.lanes import pack_lanes
 from makespan.viz.palette import INKS, PALETTE, style_of
@@ -18,6 +19,7 @@ from makespan.viz.picture import Picture, Steps, picture_of
 from makespan.viz.timescale import axis_ticks, number, unit_words
 
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
+_RESET: Final = "\x1b[0m"
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -37,6 +39,7 @@ def terminal_gantt(
         Columns; default is the terminal's width. At least 40.
     colour
         Whether to use ANSI 24-bit colours. Without them, letters tell jobs apart.
+        Setups are ``~``, breaks inside a task ``·``, blocked machines ``▒``.
     rows
         Most rows to print; the last line says how many are left out.
 
@@ -48,16 +51,14 @@ def terminal_gantt(
     plan, _ = plan_of(problem, schedule)
     picture = picture_of(problem, plan)
     columns = max(40, width or shutil.get_terminal_size((100, 24)).columns)
-    labels, lines = _lines(picture)
-    margin = min(max((len(text) for text in labels), default=0), columns // 4, 20)
+    lines = _rows(picture)
+    margin = min(max((len(row.label) for row in lines), default=0), columns // 4, 20)
     room = columns - margin - 2
     out = [" " * (margin + 1) + _ruler(picture, room)]
-    for label, line in list(zip(labels, lines, strict=True))[:rows]:
-        name = label if len(label) <= margin else label[: margin - 1] + "…"
+    for row in lines[:rows]:
+        name = row.label if len(row.label) <= margin else row.label[: margin - 1] + "…"
         cells = (
-            _bars(picture, line, room, colour)
-            if isinstance(line, np.ndarray)
-            else _load(picture, line, room)
+            _load(picture, row.resource, room) if row.load else _bars(picture, row, room, colour)
         )
         out.append(f"{name:<{margin}} {cells}".rstrip())
     if len(lines) > rows:
@@ -66,73 +67,80 @@ def terminal_gantt(
     return "\n".join(out)
 
 
-def _lines(picture: Picture) -> tuple[list[str], list[np.ndarray | int]]:
-    """Label of each row with its tasks, or with the renewable whose load it shows."""
-    resources, bars = picture.problem.resources, picture.bars
-    labels: list[str] = []
-    lines: list[np.ndarray | int] = []
-    for r in np.flatnonzero(resources.kind == ResourceKind.MACHINE).tolist():
-        labels.append(_safe(resources.names[r]))
-        lines.append(bars.task[bars.resource == r])
-    for r in picture.load:
-        labels.append(_safe(resources.names[r]))
-        lines.append(r)
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line: the tasks of a machine or lane, or the load of a renewable."""
+
+    label: str
+    tasks: IndexArray
+    resource: int = -1
+    load: bool = False
+
+
+def _rows(picture: Picture) -> list[_Row]:
+    resources, bars, schedule = picture.problem.resources, picture.bars, picture.schedule
+    machine = resources.kind[bars.resource] == ResourceKind.MACHINE
+    found = [
+        _Row(_safe(resources.names[r]), bars.task[bars.resource == r], r)
+        for r in np.flatnonzero(resources.kind == ResourceKind.MACHINE).tolist()
+    ]
+    none = np.empty(0, dtype=np.int32)
+    found += [_Row(_safe(resources.names[r]), none, r, load=True) for r in picture.load]
     on_machine = np.zeros(picture.problem.tasks.count, dtype=np.bool_)
-    on_machine[bars.task[resources.kind[bars.resource] == ResourceKind.MACHINE]] = True
-    rest = np.flatnonzero(picture.schedule.present & ~on_machine)
-    if len(rest):
-        lane = _pack(picture, rest)
-        for k in range(int(lane.max()) + 1):
-            labels.append("tasks" if k == 0 else "")
-            lines.append(rest[lane == k])
-    return labels, lines
+    on_machine[bars.task[machine]] = True
+    rest = np.flatnonzero(schedule.present & ~on_machine).astype(np.int32)
+    lane = pack_lanes(np.zeros_like(rest), schedule.start[rest], schedule.end[rest])
+    for k in range(int(lane.max(initial=-1)) + 1):
+        found.append(_Row("tasks" if k == 0 else "", rest[lane == k]))
+    return found
 
 
-def _pack(picture: Picture, tasks: np.ndarray) -> np.ndarray:
-    schedule = picture.schedule
-    return pack_lanes(
-        np.zeros(len(tasks), dtype=np.int32), schedule.start[tasks], schedule.end[tasks]
-    )
-
-
-def _bars(picture: Picture, tasks: np.ndarray, room: int, colour: bool) -> str:
+def _bars(picture: Picture, row: _Row, room: int, colour: bool) -> str:
     schedule, problem = picture.schedule, picture.problem
     owner = np.full(room, -1, dtype=np.int64)
-    label = [" "] * room
-    order = tasks[np.lexsort((tasks, schedule.start[tasks]))]
+    cells = [" "] * room
+    for spans, sign in ((picture.setup, "~"), (picture.blocked, "▒")):
+        mine = spans.where(spans.resource == row.resource)
+        for start, end in zip(mine.start.tolist(), mine.end.tolist(), strict=True):
+            a, b = max(0, _cell(picture, start, room)), _cell(picture, end, room)
+            cells[a:b] = [sign] * (b - a)
+    order = row.tasks[np.lexsort((row.tasks, schedule.start[row.tasks]))]
     for i in order.tolist():
-        a, b = (
-            _cell(picture, int(schedule.start[i]), room),
-            _cell(picture, int(schedule.end[i]), room),
-        )
-        if schedule.start[i] == schedule.end[i]:
-            a = min(a, room - 1)
+        start, end = int(schedule.start[i]), int(schedule.end[i])
+        a = min(_cell(picture, start, room), room - 1)
+        if start == end:
             if owner[a] < 0:
-                owner[a], label[a] = i, "◆"
+                owner[a], cells[a] = i, "◆"
             continue
-        b = min(max(b, a + 1), room)
+        b = min(max(_cell(picture, end, room), a + 1), room)
         owner[a:b] = i
-        mark = _mark(problem, i)
-        label[a:b] = [mark] * (b - a)
-        text = _safe(problem.tasks.names[i])
-        if colour:
-            label[a:b] = (
-                list(f"{text:^{b - a}}"[: b - a]) if len(text) <= b - a else [" "] * (b - a)
-            )
-        elif b - a >= len(text) + 2:
-            label[a:b] = list(f"{'[' + text:{mark}<{b - a - 1}}]")
-        elif b - a >= 2:
-            label[a], label[b - 1] = "[", "]"
+        cells[a:b] = _bar(problem, i, b - a, colour)
+        pauses = picture.suspended.where(picture.suspended.task == i)
+        for low, high in zip(pauses.start.tolist(), pauses.end.tolist(), strict=True):
+            x, y = _cell(picture, low, room), min(_cell(picture, high, room), b)
+            cells[x:y] = ["·"] * (y - x)
     if not colour:
-        return "".join(label)
+        return "".join(cells)
     out, current = [], -1
     for k in range(room):
         if owner[k] != current:
             current = int(owner[k])
-            out.append("\x1b[0m" if current < 0 or label[k] == "◆" else _paint(problem, current))
-        out.append(label[k])
-    out.append("\x1b[0m")
-    return "".join(out)
+            plain = current < 0 or cells[k] == "◆"
+            out.append(_RESET if plain else _paint(problem, current))
+        out.append(cells[k])
+    return "".join(out) + _RESET
+
+
+def _bar(problem: Problem, i: int, width: int, colour: bool) -> list[str]:
+    """Characters of a bar: its name if it fits, on the job's letter or colour."""
+    text = _safe(problem.tasks.names[i])
+    if colour:
+        return list(f"{text:^{width}}") if len(text) <= width else [" "] * width
+    job = int(problem.tasks.job[i])
+    mark = "█" if job < 0 else _LETTERS[job % len(_LETTERS)]
+    if width >= len(text) + 2:
+        return list(f"{'[' + text:{mark}<{width - 1}}]")
+    return ["[", *[mark] * (width - 2), "]"] if width >= 2 else [mark]
 
 
 def _load(picture: Picture, resource: int, room: int) -> str:
@@ -183,13 +191,6 @@ def _foot(picture: Picture, colour: bool, room: int) -> str:
     names = (f"{_LETTERS[j]} {_safe(problem.jobs.names[j])}" for j in range(problem.jobs.count))
     full = text + " · " + ", ".join(names)
     return full if len(full) <= room else full[: room - 1] + "…"
-
-
-def _mark(problem: Problem, i: int) -> str:
-    job = int(problem.tasks.job[i])
-    if problem.jobs.count > len(_LETTERS) or job < 0:
-        return "█" if job < 0 else _LETTERS[job % len(_LETTERS)]
-    return _LETTERS[job]
 
 
 def _paint(problem: Problem, i: int) -> str:
