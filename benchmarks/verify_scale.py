@@ -102,7 +102,7 @@ def semi_active(problem: Problem, size: int) -> Schedule:
             start[job, stage] = begin
             job_free[job] = machine_free[where] = begin + length
     flat = start.ravel()
-    return Schedule(flat, flat + problem.modes.duration, np.arange(size * size))
+    return Schedule(flat, flat + problem.modes.duration, np.arange(size * size, dtype=np.int32))
 
 
 def enriched(problem: Problem, schedule: Schedule, size: int) -> Problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,19 +105,19 @@ class ResourceUse:
     Attributes
     ----------
     busy
-        Sum of amount x (end - start) over present tasks, unit-ticks, int64 (r,).
+        Sum of amount x (end - start) over present tasks, unit-ticks, one per resource.
     available
         Capacity summed over every tick from the horizon start to the makespan, unit-ticks.
     idle
         Available minus busy, unit-ticks; breaks, setups and blocked time count as idle.
     utilisation
-        Busy as a share of available, 0 where nothing is available, float64 (r,).
+        Busy as a share of available, 0.0 where nothing is available.
     """
 
-    busy: IntArray
-    available: IntArray
-    idle: IntArray
-    utilisation: npt.NDArray[np.float64]
+    busy: tuple[int, ...]
+    available: tuple[int, ...]
+    idle: tuple[int, ...]
+    utilisation: tuple[float, ...]
 
 
 def resource_use(problem: Problem, schedule: Schedule) -> ResourceUse:
@@ -125,25 +126,34 @@ def resource_use(problem: Problem, schedule: Schedule) -> ResourceUse:
     resources = problem.resources
     task, resource, amount = _during(problem, schedule)
     timed = (resources.kind == ResourceKind.MACHINE) | (resources.kind == ResourceKind.RENEWABLE)
-    keep = timed[resource]
+    keep = timed[resource] & (problem.modes.duration[schedule.mode[task]] > 0)
     task, resource, amount = task[keep], resource[keep], amount[keep]
-    length = np.where(
-        problem.modes.duration[schedule.mode[task]] > 0,
-        schedule.end[task] - schedule.start[task],
-        0,
-    )
-    busy = np.zeros(resources.count, dtype=np.int64)
-    np.add.at(busy, resource, amount * length)
+    length = schedule.end[task] - schedule.start[task]
     first, last = problem.horizon_start, max(schedule.makespan, problem.horizon_start)
-    available = np.where(timed, resources.capacity * (last - first), 0)
+    most = max(
+        float(amount.max(initial=0)) * float(length.max(initial=0)) * len(task),
+        float(resources.capacity[timed].max(initial=0)) * (last - first),
+        float(resources.step_capacity.max(initial=0)) * (last - first),
+    )
+    # Unit-ticks leave 64 bits only in absurd models; Python integers keep them exact there.
+    exact = np.int64 if most < 2.0**62 else np.object_
+    busy: npt.NDArray[Any] = np.zeros(resources.count, dtype=exact)
+    units: npt.NDArray[Any] = amount.astype(exact)
+    np.add.at(busy, resource, units * length)
+    available: npt.NDArray[Any] = np.where(timed, resources.capacity, 0).astype(exact)
+    available *= last - first
     for r in np.flatnonzero(timed & (np.diff(resources.step_ptr) > 0)).tolist():
         a, b = int(resources.step_ptr[r]), int(resources.step_ptr[r + 1])
         cuts = np.clip(np.concatenate(([first], resources.step_time[a:b], [last])), first, last)
         levels = np.concatenate((resources.capacity[r : r + 1], resources.step_capacity[a:b]))
-        available[r] = int((np.diff(cuts) * levels).sum())
-    share = np.zeros(resources.count, dtype=np.float64)
-    np.divide(busy, available, out=share, where=available > 0)
-    return ResourceUse(busy=busy, available=available, idle=available - busy, utilisation=share)
+        available[r] = (np.diff(cuts).astype(exact) * levels).sum()
+    used, offered = busy.tolist(), available.tolist()
+    return ResourceUse(
+        busy=tuple(used),
+        available=tuple(offered),
+        idle=tuple((available - busy).tolist()),
+        utilisation=tuple(u / o if o > 0 else 0.0 for u, o in zip(used, offered, strict=True)),
+    )
 
 
 def machine_sequences(problem: Problem, schedule: Schedule) -> dict[int, IndexArray]:
@@ -299,7 +309,6 @@ def _resource_cost(problem: Problem, schedule: Schedule) -> int:
     task, resource, amount = task[priced], resource[priced], amount[priced]
     timed = resources.kind[resource] != ResourceKind.CONSUMABLE
     factor = np.where(timed, problem.modes.duration[schedule.mode[task]], 1)
-    # Magnitudes of rate and amount multiply beyond 64 bits only in absurd models; stay exact.
     if len(task) and float(amount.max()) * float(factor.max()) >= 2.0**62:
         rows = zip(resources.rate[resource].tolist(), amount.tolist(), factor.tolist(), strict=True)
         return sum(rate * units * ticks for rate, units, ticks in rows)

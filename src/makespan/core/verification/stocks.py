@@ -15,7 +15,10 @@ def _summed(
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Changes sorted by resource and time, simultaneous ones added up; cumulated over all rows."""
     order = np.lexsort((time, resource))
-    resource, time, level = resource[order], time[order], np.cumsum(change[order])
+    resource, time, change = resource[order], time[order], change[order]
+    if float(np.abs(change).astype(np.float64).sum()) >= 2.0**62:
+        change = change.astype(np.object_)  # Python integers, lest levels wrap around
+    level = np.cumsum(change)
     last = np.ones(len(order), dtype=np.bool_)
     last[:-1] = (resource[1:] != resource[:-1]) | (time[1:] != time[:-1])
     resource, time, level = resource[last], time[last], level[last]
