@@ -81,7 +81,8 @@ def reproduce(claim: Claim, given: Conditions) -> ClaimResult:
         versions=versions(),
         seeds=measurement.seeds,
         date=datetime.now(UTC).date().isoformat(),
-        command=f"{data}makespan reproduce {claim.system}{quick} --seed {given.seed}",
+        command=f"{data}makespan reproduce {claim.system} --claim {claim.slug}{quick} "
+        f"--seed {given.seed}",
     )
 
 

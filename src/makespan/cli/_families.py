@@ -19,13 +19,7 @@ if TYPE_CHECKING:
 
     from makespan.core.problem import Problem
 
-_FAMILIES: Final = (
-    "taillard_job_shop",
-    "taillard_flow_shop",
-    "taillard_open_shop",
-)
-"""Functions of :mod:`makespan.generators` that make a Problem from parameters."""
-
+_PREFIX: Final = "random_"
 _YES: Final = frozenset({"true", "yes", "on", "1"})
 _NO: Final = frozenset({"false", "no", "off", "0"})
 
@@ -46,10 +40,17 @@ class Parameter:
 
 
 def families() -> dict[str, Callable[..., Problem]]:
-    """Generators by the name used on the command line."""
+    """Generators by the name used on the command line: every public one that takes parameters."""
     import makespan.generators as module
+    from makespan.core.problem import Problem as Made
 
-    return {name: getattr(module, name) for name in _FAMILIES}
+    return {
+        name.removeprefix(_PREFIX): value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and name != "named_instance"
+        and typing.get_type_hints(value).get("return") is Made
+    }
 
 
 def parameters_of(generator: Callable[..., Problem]) -> list[Parameter]:
@@ -76,7 +77,7 @@ def make(what: str, settings: Sequence[str], seed: int) -> Problem:
         If there is no such name or parameter, or a value does not fit.
     """
     known = families()
-    family = known.get(what.replace("-", "_"))
+    family = known.get(what.replace("-", "_").removeprefix(_PREFIX))
     if family is None:
         return _named(what, settings, known)
     wanted = {item.name: item for item in parameters_of(family)}
