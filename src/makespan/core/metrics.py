@@ -146,7 +146,8 @@ def resource_use(problem: Problem, schedule: Schedule) -> ResourceUse:
         a, b = int(resources.step_ptr[r]), int(resources.step_ptr[r + 1])
         cuts = np.clip(np.concatenate(([first], resources.step_time[a:b], [last])), first, last)
         levels = np.concatenate((resources.capacity[r : r + 1], resources.step_capacity[a:b]))
-        available[r] = (np.diff(cuts).astype(exact) * levels).sum()
+        spans: npt.NDArray[Any] = np.diff(cuts).astype(exact)
+        available[r] = (spans * levels).sum()
     used, offered = busy.tolist(), available.tolist()
     return ResourceUse(
         busy=tuple(used),
