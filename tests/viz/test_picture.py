@@ -98,7 +98,7 @@ def test_workshop_by_hand() -> None:
     assert picture.suspended.start.tolist() == [16]
     assert picture.suspended.end.tolist() == [24]
     tank, crew, budget = (
-        problem.resources.names.find(n) for n in ("lacquer tank", "crew", "budget")
+        list(problem.resources.names).index(name) for name in ("lacquer tank", "crew", "budget")
     )
     assert picture.level[tank].time.tolist() == [0, 33, 36, 62]
     assert picture.level[tank].value.tolist() == [3, 10, 6, 4]

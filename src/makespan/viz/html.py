@@ -29,6 +29,7 @@ _SCRIPTS: Final = (
     "model.js",
     "axis.js",
     "profiles.js",
+    "bars.js",
     "paint.js",
     "panels.js",
     "input.js",

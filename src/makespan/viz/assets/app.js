@@ -68,6 +68,7 @@ class Gantt {
       this.width = width;
       this.labelWidth = Math.round(Math.min(220, Math.max(92, width * 0.16)));
       this.overview = this.profile();
+      this.marks = null;
     }
     this.height = height;
     this.fitCanvas();
@@ -184,6 +185,7 @@ class Gantt {
 
   setCritical(on) {
     this.showCritical = on && this.model.hasCritical;
+    this.marks = null;
     document.getElementById("critical").setAttribute("aria-pressed", String(this.showCritical));
     this.request();
   }
@@ -191,6 +193,7 @@ class Gantt {
   select(task) {
     const m = this.model;
     this.mark.fill(0);
+    this.marks = null;
     this.selected = task;
     this.relations = null;
     if (task >= 0) {
@@ -250,6 +253,7 @@ class Gantt {
   find(text) {
     const m = this.model, wanted = text.trim().toLowerCase();
     this.matchList = [];
+    this.marks = null;
     this.matches = wanted ? new Uint8Array(m.n) : null;
     if (wanted) {
       for (let i = 0; i < m.n; i++) {
@@ -339,6 +343,29 @@ class Gantt {
 
   // ---- frames --------------------------------------------------------------------------------
 
+  // Tasks to show in full colour (others are dimmed), or null for all.
+  chosen() {
+    if (this.selected >= 0) return this.mark;
+    if (this.matches) return this.matches;
+    return this.showCritical ? this.model.critical : null;
+  }
+
+  // Where chosen tasks are in the whole plan, at most one per slice; null marks are recomputed.
+  overviewMarks(chosen) {
+    if (!chosen) return [];
+    if (!this.marks) {
+      const slices = this.overview.profile.length, span = this.full[1] - this.full[0];
+      const found = new Set();
+      for (let i = 0; i < this.model.n; i++) {
+        if (!chosen[i] || !isPresent(this.model, i)) continue;
+        const middle = (this.model.taskStart[i] + this.model.taskEnd[i]) / 2;
+        found.add(Math.floor(((middle - this.full[0]) / span) * slices));
+      }
+      this.marks = Array.from(found, (slice) => this.full[0] + ((slice + 0.5) / slices) * span);
+    }
+    return this.marks;
+  }
+
   request() {
     if (this.pending) return;
     this.pending = true;
@@ -348,18 +375,15 @@ class Gantt {
   frame() {
     this.pending = false;
     const began = performance.now();
-    const { mark, matches, showCritical } = this, critical = this.model.critical;
-    let bright = () => true;
-    if (this.selected >= 0) bright = (i) => mark[i] > 0;
-    else if (matches) bright = (i) => matches[i] > 0;
-    else if (showCritical) bright = (i) => critical[i] > 0;
+    const { mark, showCritical } = this, chosen = this.chosen();
+    const bright = chosen ? (i) => chosen[i] > 0 : () => true;
     const words = { resource: "resource", job: "job", task: "task" };
     this.painter.paint({
       from: this.from, to: this.to, scale: this.scale, left: this.left,
       width: this.width, height: this.height, bottom: this.bottom, ratio: this.ratio,
       rows: this.rows, tops: this.tops, scroll: this.scroll,
       mark, showCritical, bright, hover: this.hover, selected: this.selected,
-      relations: this.relations, middle: (i) => this.middle(i), overview: this.printing ? null : this.overview,
+      relations: this.relations, middle: (i) => this.middle(i), overview: this.printing ? null : { ...this.overview, marks: this.overviewMarks(chosen) },
       corner: words[this.grouping],
     });
     const data = this.canvas.dataset;
@@ -417,10 +441,14 @@ class Gantt {
         this.fitCanvas();
         this.readTheme();
         this.frame();
+        this.legend();
       } else {
         this.readTheme();
+        this.legend();
         this.height = 0;
         this.resize();
+        // The box gets its screen size back only after this event.
+        setTimeout(() => this.resize(), 60);
       }
     };
     addEventListener("beforeprint", () => printed(true));

@@ -76,7 +76,7 @@ function drawLevel(p, { row, y, h }) {
 
 function drawTotal(p, { row, y, h }) {
   const c = p.c, raw = p.model.raw.resources, r = row.resource;
-  const room = Math.min(320, p.view.width - p.view.left - 40);
+  const room = Math.min(320, Math.max(40, p.view.width - p.view.left - 150));
   const full = raw.capacity[r], used = raw.used[r];
   const share = full ? used / full : used > 0 ? 1 : 0;
   const x = p.view.left + 8, top = y + h * 0.3, tall = h * 0.4;
