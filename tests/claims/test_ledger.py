@@ -117,7 +117,8 @@ def test_pages_hold_every_fact_of_a_result(tmp_path: Path) -> None:
     result = replace(RESULT, system=system.slug, claim=claim.slug)
     text = pages([system], {(system.slug, claim.slug): result})["claims.md"]
     for part in (claim.statement, claim.tolerance, "3 ticks", "1.25", "a\\|b", "Half of it.",
-                 "2 cores", "python 3.11.1", "seeds 0, 1", "2026-01-31", RESULT.command):  # fmt: skip
+                 "2 cores", "python 3.11.1", "seeds 0, 1", "2026-01-31",
+                 RESULT.command):  # fmt: skip
         assert part in text
     assert "not measured yet" in pages([system], {})["claims.md"]
 

@@ -43,7 +43,7 @@ def test_the_exit_codes_are_those_of_the_manual(run: Run, tmp_path: Path) -> Non
     plan.write_text("\n".join(["task,start", *rows]))
     wrong = run(["verify", str(problem), str(plan), "-q"])
     assert (wrong.returncode, wrong.stdout, wrong.stderr) == (1, "", "")
-    plan.write_text("\n".join(["task,start", "J1.1,0", "J1.2,1", "J2.1,0", "J2.2,1"]))
+    plan.write_text("task,start\nJ1.1,0\nJ1.2,1\nJ2.1,0\nJ2.2,1\n")
     assert run(["verify", str(problem), str(plan)]).returncode == 0
     assert run(["verify", str(problem), "none.csv"]).returncode == 2
     assert run(["solve"]).returncode == 2

@@ -23,7 +23,7 @@ from makespan.core.vocabulary import ObjectiveKind
 
 if TYPE_CHECKING:
     from makespan.core.problem import Problem
-    from makespan.solvers.dispatch import Runner
+    from makespan.solvers.dispatch._runner import Runner
 
 _KOLISCH = Source(
     "Kolisch 1996, Serial and parallel resource-constrained project scheduling methods revisited",
@@ -44,8 +44,9 @@ _QUICK_CLASSES: Final = 8
 _SHOPS: Final = 40
 _QUICK_SHOPS: Final = 10
 _NOISE: Final = (
-    "Sampling adds normal noise of half a standard deviation to the priorities, where the source "
-    "draws by regret-based biased sampling; the instances are one per class of j30."
+    "Sampling adds Gumbel noise of half a standard deviation to the priorities (a draw from their "
+    "softmax), where the source draws by regret-based biased sampling; the instances are one per "
+    "class of j30."
 )
 
 SYSTEM = System(
@@ -130,7 +131,7 @@ def _projects(given: Conditions) -> _Sample | None:
     if given.data is None:
         return None
     from makespan.io import read
-    from makespan.solvers.dispatch import Runner
+    from makespan.solvers.dispatch._runner import Runner
 
     published = table(given.data, "rcpsp/best_known.json")
     names = first_of_each_class(given, "j30", _CLASSES, _QUICK_CLASSES)
@@ -146,7 +147,8 @@ def _deviation(sample: _Sample, rule: str, scheme: str, samples: int, seed: int)
 
     The first schedule is the rule's own; the others have noise on the priorities.
     """
-    from makespan.solvers.dispatch import Attempt, find_rule
+    from makespan.solvers.dispatch import find_rule
+    from makespan.solvers.dispatch._runner import Attempt
 
     deviations = []
     for runner, optimum in zip(sample.runners, sample.optima, strict=True):
@@ -300,7 +302,8 @@ def job_shop_rules(given: Conditions) -> Measurement:
 
 
 def _mean_ratios(problems: Sequence[Problem], kind: ObjectiveKind, seed: int) -> dict[str, float]:
-    from makespan.solvers.dispatch import Attempt, Runner, find_rule
+    from makespan.solvers.dispatch import find_rule
+    from makespan.solvers.dispatch._runner import Attempt, Runner
 
     values = np.empty((len(problems), len(SHOP_RULES)))
     for i, problem in enumerate(problems):

@@ -115,15 +115,12 @@ def _line(text: str) -> None:
 class LiveView:
     """Panel that is redrawn in place and disappears when the solve ends."""
 
-    def __init__(
-        self, title: str, level_names: list[str], time_limit: float | None, engine: str
-    ) -> None:
+    def __init__(self, level_names: list[str], time_limit: float | None, engine: str) -> None:
         from rich.console import Console
         from rich.live import Live
         from rich.spinner import Spinner
 
         self._log = _Log()
-        self._title = title
         self._names = level_names
         self._limit = time_limit
         self._asked = engine
@@ -182,7 +179,7 @@ class LiveView:
         footer = "stopping, Ctrl-C again abandons" if stopping else "Ctrl-C keeps the best"
         return Panel(
             rows,
-            title=f"[bold]{self._title}[/]",
+            title="[bold]solving[/]",
             subtitle=f"[yellow]{footer}[/]" if stopping else f"[dim]{footer}[/]",
             title_align="left",
             subtitle_align="right",
@@ -200,7 +197,5 @@ def make_view(session: Session, problem: Problem, *, time_limit: float | None, e
         return SilentView()
     names = level_names(problem.objective)
     if sys.stderr.isatty():
-        from rich.markup import escape
-
-        return LiveView(escape(problem.name or "problem"), names, time_limit, engine)
+        return LiveView(names, time_limit, engine)
     return LineView(names)

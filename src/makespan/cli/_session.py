@@ -84,7 +84,6 @@ class Session:
 
     def emit(self, document: Mapping[str, Any], exit_code: int = OK) -> None:
         """Write the command's JSON document, if it was asked for."""
-        self._emitted = True
         if self.json_target is None:
             return
         from makespan._version import __version__
@@ -95,6 +94,7 @@ class Session:
             "exit_code": exit_code,
         }
         text = json.dumps({**head, **document}, ensure_ascii=False, indent=1, allow_nan=False)
+        self._emitted = True
         write_text(self.json_target, text + "\n", "--json")
 
     def finish(self, exit_code: int) -> None:

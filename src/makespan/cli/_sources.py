@@ -78,7 +78,12 @@ def near_names(text: str, names: Sequence[str]) -> list[str]:
     """At most three names like ``text``, those with the longest common beginning first."""
     wanted = text.lower()
     close = get_close_matches(wanted, names, n=12)
-    close.sort(key=lambda name: -len(os.path.commonprefix((wanted, name))))
+
+    def common(name: str) -> int:
+        pairs = enumerate(zip(wanted, name, strict=False))
+        return next((k for k, (a, b) in pairs if a != b), min(len(wanted), len(name)))
+
+    close.sort(key=common, reverse=True)
     return close[:3]
 
 

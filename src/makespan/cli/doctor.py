@@ -11,6 +11,7 @@ from makespan.cli._files import check_targets
 from makespan.cli._session import NEGATIVE, OK, Session
 
 _MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "fail": "[red]✗[/]"}
+_NAME_WIDTH = 12
 
 
 def doctor(
@@ -36,15 +37,15 @@ def doctor(
         from makespan.cli._checks import check_all
 
         checks = []
-        table = Table.grid(padding=(0, 2))
-        table.add_column(width=1)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
         for check in check_all(warm=warm):
             checks.append(check)
+            row = Table.grid(padding=(0, 2))
+            row.add_column(width=1)
+            row.add_column(style="bold", no_wrap=True, width=_NAME_WIDTH)
+            row.add_column(overflow="fold")
             hint = f"\n[dim]{escape(check.hint)}[/]" if check.hint else ""
-            table.add_row(_MARKS[check.state], check.name, f"{escape(check.found)}{hint}")
-        session.print(table)
+            row.add_row(_MARKS[check.state], check.name, f"{escape(check.found)}{hint}")
+            session.print(row)
         broken = [check for check in checks if check.state == "fail"]
         exit_code = NEGATIVE if broken else OK
         session.print()
