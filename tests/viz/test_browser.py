@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from makespan import ProblemBuilder
 from makespan.core.schedule import Schedule
 from makespan.viz import write_gantt
 from makespan.viz.palette import PALETTE
+from tests.strategies import problems, schedules
 from tests.viz.plans import job_shop, project, workshop
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -138,6 +141,50 @@ def test_special_plans_paint_in_all_groupings(show: Any, plan: Any) -> None:
             chart.settle()
             pressed = chart.page.get_attribute(f"[data-grouping={grouping}]", "aria-pressed")
             assert pressed == "true"
+
+
+def test_plans_at_the_edges_paint(show: Any) -> None:
+    """No tasks, none present, or times beyond 2^43 ticks: a page all the same."""
+    empty = ProblemBuilder("empty")
+    empty.machine("M")
+    problem = empty.build()
+    show(problem, Schedule([], [], []))
+    b = ProblemBuilder("none present")
+    b.task("maybe", duration=2, machine=b.machine("M"), optional=True)
+    problem = b.build()
+    show(problem, Schedule([0], [0], [-1]))
+    far = show(problem, Schedule([1 << 43], [(1 << 43) + 2], [0]))
+    far.page.mouse.move(*far.place(0))
+    assert "8\u202f796\u202f093\u202f022\u202f208" in far.tip()
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_random_plans_paint_and_answer(show: Any, data: st.DataObject) -> None:
+    """Whatever the vocabulary allows: every grouping, every task selected, every search."""
+    problem = data.draw(problems(most_features=12))
+    chart = show(problem, data.draw(schedules(problem)))
+    chart.page.evaluate(
+        """() => {
+            const g = window.gantt;
+            for (const kind of ["job", "task", "resource"]) {
+                g.setGrouping(kind);
+                for (let i = 0; i < g.model.n; i++) {
+                    if (!(g.model.mode[i] >= 0)) continue;
+                    g.select(i);
+                    g.reveal(i);
+                    g.frame();
+                }
+                g.select(-1);
+                g.zoom(1e6);
+                g.frame();
+                g.reset();
+                g.find("t");
+                g.nextMatch(1);
+                g.frame();
+            }
+        }"""
+    )
 
 
 def test_zoom_keeps_the_instant_under_the_cursor(show: Any) -> None:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -213,6 +212,12 @@ def test_wrong_arguments_are_named() -> None:
         gantt_html(problem, schedule, critical=np.zeros(2, dtype=bool))
     with pytest.raises(OptionError, match="schedule has shape"):
         gantt_html(problem, job_shop(2, 2)[1])
+    foreign = Schedule(schedule.start, schedule.end, schedule.mode[::-1])
+    with pytest.raises(OptionError, match=r"'J1.1' mode 5, but its modes are 0 to 0"):
+        gantt_html(problem, foreign)
+    backward = Schedule(schedule.end, schedule.start, schedule.mode)
+    with pytest.raises(OptionError, match=r"ends task 'J1.1' at \d+, before it starts"):
+        gantt_html(problem, backward)
     with pytest.raises(OptionError, match="grouping"):
         gantt_html(problem, schedule, grouping="colour")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="holds no schedule"):
@@ -230,8 +235,9 @@ def test_infinite_and_huge_times_fit() -> None:
     problem, schedule = workshop()
     far = 1 << 43
     moved = Schedule(schedule.start + far, schedule.end + far, schedule.mode)
-    data = data_of(gantt_html(replace(problem, calendars=problem.calendars), moved, critical=False))
+    data = data_of(gantt_html(problem, moved, critical=False))
     assert data["makespan"] == schedule.makespan + far
+    assert data["start"] == far, "an idle past is not shown"
     assert data["tasks"]["deadline"] is None
 
 

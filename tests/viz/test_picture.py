@@ -144,6 +144,9 @@ def test_empty_and_absent_plans_have_a_picture() -> None:
     problem = b.build()
     schedule = Schedule(np.zeros(1), np.zeros(1), np.array([-1]))
     assert time_range(problem, schedule) == (0, 1)
+    late = Schedule(np.array([1_000_000]), np.array([1_000_003]), np.array([0]))
+    assert time_range(problem, late) == (1_000_000, 1_000_003)
+    assert time_range(problem, Schedule(np.array([4]), np.array([7]), np.array([0]))) == (0, 7)
     picture = picture_of(problem, schedule)
     assert len(picture.bars) == len(picture.loose) == 0
 

@@ -17,7 +17,6 @@ from makespan.core.calendar import complement
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import (
-    INFINITY,
     Blocking,
     BoolArray,
     DemandTiming,
@@ -110,7 +109,6 @@ class Picture:
 
 def picture_of(problem: Problem, schedule: Schedule) -> Picture:
     """Everything there is to draw about ``schedule``; O((n + d) log(n + d)) plus breaks met."""
-    begin, finish = time_range(problem, schedule)
     task, resource, amount, timing = _chosen_demands(problem, schedule)
     kinds = problem.resources.kind[resource]
     milestone = schedule.end[task] == schedule.start[task]
@@ -120,6 +118,9 @@ def picture_of(problem: Problem, schedule: Schedule) -> Picture:
     bars = Spans(
         task[on_row], resource[on_row], schedule.start[task[on_row]], schedule.end[task[on_row]]
     )
+    setup = _setups(problem, bars)
+    begin, finish = time_range(problem, schedule)
+    begin = min(begin, int(setup.start.min(initial=begin)))
     seen = np.zeros(len(schedule), dtype=np.bool_)
     seen[bars.task] = True
     loose = np.flatnonzero(schedule.present & ~seen).astype(np.int32)
@@ -142,7 +143,7 @@ def picture_of(problem: Problem, schedule: Schedule) -> Picture:
         loose=loose,
         loose_lane=pack_lanes(np.zeros_like(loose), schedule.start[loose], schedule.end[loose]),
         job_lane=_job_lanes(problem, schedule),
-        setup=_setups(problem, bars),
+        setup=setup,
         blocked=blocked,
         suspended=suspended,
         breaks=_breaks(problem, begin, finish),
@@ -153,16 +154,18 @@ def picture_of(problem: Problem, schedule: Schedule) -> Picture:
 
 
 def time_range(problem: Problem, schedule: Schedule) -> tuple[int, int]:
-    """First and last tick worth showing: the horizon's start to the makespan, at least 1 long."""
+    """First and last tick worth showing, at least one apart.
+
+    The horizon's start to the makespan; if nothing happens for longer than the plan takes (times
+    that count from some epoch), from the first start on.
+    """
     here = schedule.present
-    first = int(schedule.start[here].min(initial=problem.horizon_start))
-    last = max(schedule.makespan, int(schedule.end[here].max(initial=first)) if here.any() else 0)
+    if not here.any():
+        return problem.horizon_start, problem.horizon_start + 1
+    first, last = int(schedule.start[here].min()), int(schedule.end[here].max())
+    if first - problem.horizon_start <= 2 * (last - first):
+        first = min(first, problem.horizon_start)
     return first, max(last, first + 1)
-
-
-def is_milestone(schedule: Schedule) -> BoolArray:
-    """Which present tasks take no time, (n,)."""
-    return np.asarray(schedule.present & (schedule.start == schedule.end))
 
 
 def ragged_arange(first: IntArray, count: IntArray) -> IntArray:
@@ -338,8 +341,3 @@ def _levels(
 def consumed(picture: Picture, resource: int) -> int:
     """Total demand of present tasks on a consumable."""
     return int(picture.demand_amount[picture.demand_resource == resource].sum())
-
-
-def dated(values: IntArray) -> BoolArray:
-    """Which due dates or deadlines are set."""
-    return np.asarray(values < INFINITY)
