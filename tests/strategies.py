@@ -137,7 +137,9 @@ class _Drawing:
         )
         self.reservoirs = self.some(self.reservoir, 1, 1, {"reservoirs"})
         self.jobs = self.some(self.job, 1, 3, {"jobs"})
-        self.tasks = [self.task(k) for k in range(self.number(min_tasks, max_tasks))]
+        # Larger problems more often; small ones first, for they are what failures shrink to.
+        sizes = [size for size in range(min_tasks, max_tasks + 1) for _ in range(max(1, size))]
+        self.tasks = [self.task(k) for k in range(self.draw(st.sampled_from(sizes)))]
         self.relations()
         self.objective()
         with warnings.catch_warnings():

@@ -14,6 +14,7 @@ from tests.oracle.reading import works as works
 from tests.oracle.rules import broken as broken
 from tests.oracle.rules import is_feasible as is_feasible
 from tests.oracle.rules import sequence as sequence
+from tests.oracle.search import TooManyPlansError as TooManyPlansError
 from tests.oracle.search import best as best
 from tests.oracle.search import options as options
 from tests.oracle.search import some_feasible as some_feasible

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
@@ -31,9 +31,14 @@ def broken(problem: Problem, schedule: Schedule) -> set[str]:
     if any(i not in selected and not problem.tasks.optional[i] for i in reader.tasks):
         found.add("presence")
     found |= broken_selections(problem, selected)
+    return found | broken_plan(reader, plan)
+
+
+def broken_plan(reader: Reader, plan: Plan) -> set[str]:
+    """The kinds of rules that placed tasks break, whatever must be placed."""
+    found = broken_machines(reader, plan)
     for i, placed in plan.items():
         found |= broken_alone(reader, i, placed)
-    found |= broken_machines(reader, plan)
     found |= broken_setups(reader, plan)
     found |= broken_swaps(reader, plan)
     found |= broken_stocks(reader, plan)
@@ -261,10 +266,12 @@ def precedence_lag(kind: PrecedenceKind, source: Placed, target: Placed) -> int:
     return finish - begin
 
 
-def broken_selections(problem: Problem, selected: set[int]) -> set[str]:
-    """Selection groups."""
+def broken_selections(
+    problem: Problem, selected: set[int], groups: Iterable[int] | None = None
+) -> set[str]:
+    """Selection groups, all or some of them."""
     table, found = problem.selections, set()
-    for k in range(table.count):
+    for k in range(table.count) if groups is None else groups:
         members = table.task[table.ptr[k] : table.ptr[k + 1]].tolist()
         here = [i in selected for i in members]
         match SelectionKind(int(table.kind[k])):

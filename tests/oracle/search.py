@@ -7,10 +7,17 @@ from random import Random
 
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
-from makespan.core.vocabulary import ObjectiveKind, PrecedenceKind
+from makespan.core.vocabulary import DemandTiming, ObjectiveKind, PrecedenceKind, ResourceKind
 from tests.oracle.reading import Placed, Plan, Reader, schedule_of
-from tests.oracle.rules import broken_alone, broken_relations, is_feasible, precedence_lag
-from tests.oracle.values import term_value, value
+from tests.oracle.rules import (
+    broken_alone,
+    broken_plan,
+    broken_relations,
+    broken_selections,
+    broken_stocks,
+    precedence_lag,
+)
+from tests.oracle.values import plan_value, term_value
 
 _GROWING = frozenset(
     {
@@ -39,13 +46,61 @@ def options(problem: Problem, horizon: int) -> Options:
                 end = reader.end(mode, start, until=horizon)
                 if end is not None and end <= horizon:
                     placed = Placed(mode, start, end)
-                    if not broken_alone(reader, i, placed):
+                    if not (broken_alone(reader, i, placed) | overused(reader, {i: placed})):
                         mine.append(placed)
         mine.sort(key=lambda p: (p.end, p.start, p.mode) if p else (0, 0, 0))
         if problem.tasks.optional[i]:
             mine.append(None)
         found.append(mine)
     return found
+
+
+def overused(reader: Reader, plan: Plan) -> set[str]:
+    """Overuse that more tasks cannot mend."""
+    if not {ResourceKind.RENEWABLE, ResourceKind.CONSUMABLE} & set(reader.kind):
+        return set()
+    return broken_stocks(reader, plan) & {"capacity", "consumable"}
+
+
+def unlevel(reader: Reader, plan: Plan, decided: int) -> bool:
+    """Whether a reservoir is out of bounds at some instant whatever the undecided tasks do."""
+    table = reader.problem.resources
+    for r, kind in enumerate(reader.kind):
+        if kind != ResourceKind.RESERVOIR:
+            continue
+        most = least = 0
+        for i in reader.tasks[decided:]:
+            changes = [
+                [amount for v, amount, _ in reader.demands[m] if v == r] for m in reader.modes(i)
+            ]
+            most += max(sum(c for c in row if c > 0) for row in changes)
+            least += min(sum(c for c in row if c < 0) for row in changes)
+        moves = [
+            (placed.end if timing == DemandTiming.AT_END else placed.start, amount)
+            for placed in plan.values()
+            for v, amount, timing in reader.demands[placed.mode]
+            if v == r
+        ]
+        for instant, _ in moves:
+            level = int(table.initial[r]) + sum(a for when, a in moves if when <= instant)
+            if level + most < table.minimum[r] or level + least > table.capacity[r]:
+                return True
+    return False
+
+
+def unselected(reader: Reader, plan: Plan, decided: int) -> bool:
+    """Whether a selection group of decided tasks is broken."""
+    table = reader.problem.selections
+    whole = [
+        k
+        for k in range(table.count)
+        if max(table.task[table.ptr[k] : table.ptr[k + 1]].tolist()) < decided
+    ]
+    return bool(broken_selections(reader.problem, set(plan), whole))
+
+
+class TooManyPlansError(Exception):
+    """The enumeration ran out of patience."""
 
 
 class Clashes:
@@ -99,70 +154,105 @@ class Clashes:
         return False
 
 
-def plans(
-    problem: Problem, horizon: int, *, random: Random | None = None, bound: list[int | None]
-) -> Iterator[Plan]:
-    """Every plan without pairwise clashes; ``bound[0]`` prunes by the first objective level."""
-    choices = options(problem, horizon)
-    clashes = Clashes(problem, choices)
-    reader, n = Reader(problem), len(choices)
-    first = problem.objective.levels[0]
-    prune = problem.horizon_start >= 0 and all(term.kind in _GROWING for term in first)
+class Search:
+    """Depth-first enumeration of the plans that no partial plan rules out.
 
-    def extend(i: int, plan: Plan, masks: list[int]) -> Iterator[Plan]:
-        if prune and bound[0] is not None:
-            least = sum(t.coefficient * term_value(reader, plan, t.kind) for t in first)
-            if least > bound[0]:
+    Attributes
+    ----------
+    bound
+        Best value of the first objective level so far; prunes where that level only grows.
+    """
+
+    def __init__(self, problem: Problem, horizon: int) -> None:
+        self.problem, self.reader = problem, Reader(problem)
+        self.choices = options(problem, min(horizon, problem.horizon_end))
+        self.clashes = Clashes(problem, self.choices)
+        self.bound: int | None = None
+        self.first = problem.objective.levels[0]
+        self.grows = problem.horizon_start >= 0 and all(t.kind in _GROWING for t in self.first)
+
+    def plans(self, patience: int, random: Random | None = None) -> Iterator[Plan]:
+        """Every plan, in random order if ``random`` is given.
+
+        Raises
+        ------
+        TooManyPlansError
+            After ``patience`` steps.
+        """
+        self.steps, self.patience, self.random = 0, patience, random
+        if all(self.choices):
+            yield from self._extend(0, {}, [(1 << len(mine)) - 1 for mine in self.choices])
+
+    def _extend(self, i: int, plan: Plan, masks: list[int]) -> Iterator[Plan]:
+        if self.grows and self.bound is not None:
+            least = [t.coefficient * term_value(self.reader, plan, t.kind) for t in self.first]
+            if sum(least) > self.bound:
                 return
-        if i == n:
+        if i == len(masks):
             yield dict(plan)
             return
-        order = [k for k in range(len(choices[i])) if masks[i] >> k & 1]
-        if random is not None and random.random() < 0.5:
-            random.shuffle(order)
+        order = [k for k in range(len(self.choices[i])) if masks[i] >> k & 1]
+        if self.random is not None and self.random.random() < 0.5:
+            self.random.shuffle(order)
         for k in order:
-            narrowed = masks.copy()
-            for j in range(i + 1, n):
-                narrowed[j] &= clashes.fitting(i, k, j)
-            if not all(narrowed[i + 1 :]):
-                continue
-            placed = choices[i][k]
+            self.steps += 1
+            if self.steps > self.patience:
+                raise TooManyPlansError(f"{self.problem!r}: more than {self.patience} steps")
+            later = range(i + 1, len(masks))
+            narrowed = masks[: i + 1] + [masks[j] & self.clashes.fitting(i, k, j) for j in later]
+            placed = self.choices[i][k]
             if placed is not None:
                 plan[i] = placed
-            yield from extend(i + 1, plan, narrowed)
+            if all(narrowed[i + 1 :]) and not self._hopeless(plan, i + 1):
+                yield from self._extend(i + 1, plan, narrowed)
             plan.pop(i, None)
 
-    if all(choices):
-        yield from extend(0, {}, [(1 << len(mine)) - 1 for mine in choices])
+    def _hopeless(self, plan: Plan, decided: int) -> bool:
+        return bool(
+            overused(self.reader, plan)
+            or unlevel(self.reader, plan, decided)
+            or unselected(self.reader, plan, decided)
+        )
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether a complete plan is feasible."""
+        rules = broken_selections(self.problem, set(plan)) or broken_plan(self.reader, plan)
+        return not rules
 
 
-def best(problem: Problem, horizon: int) -> tuple[tuple[int, ...], Schedule] | None:
+def best(
+    problem: Problem, horizon: int, *, patience: int = 300_000
+) -> tuple[tuple[int, ...], Schedule] | None:
     """Lexicographically best objective of any schedule that ends by ``horizon``, and a schedule.
 
     None if there is no such schedule. Every start, mode and absence is tried; partial schedules
-    are dropped when two tasks clash for good or the first level is already worse.
+    are dropped when no completion can be feasible or the first level is already worse.
+
+    Raises
+    ------
+    TooManyPlansError
+        After ``patience`` steps, so that a test can pass the problem over.
     """
+    search = Search(problem, horizon)
     found: tuple[tuple[int, ...], Schedule] | None = None
-    bound: list[int | None] = [None]
-    for plan in plans(problem, min(horizon, problem.horizon_end), bound=bound):
-        schedule = schedule_of(problem, plan)
-        worth = value(problem, schedule)
-        if (found is None or worth < found[0]) and is_feasible(problem, schedule):
-            found, bound[0] = (worth, schedule), worth[0]
+    for plan in search.plans(patience):
+        worth = plan_value(search.reader, plan)
+        if (found is None or worth < found[0]) and search.fits(plan):
+            found, search.bound = (worth, schedule_of(problem, plan)), worth[0]
     return found
 
 
 def some_feasible(
-    problem: Problem, horizon: int, *, random: Random, patience: int = 200
+    problem: Problem, horizon: int, *, random: Random, patience: int = 1000
 ) -> Schedule | None:
-    """Some feasible schedule found by a randomised search through at most ``patience`` plans."""
-    nowhere: list[int | None] = [None]
-    for plan, _ in zip(
-        plans(problem, min(horizon, problem.horizon_end), random=random, bound=nowhere),
-        range(patience),
-        strict=False,
-    ):
-        schedule = schedule_of(problem, plan)
-        if is_feasible(problem, schedule):
-            return schedule
+    """Some feasible schedule, if four randomised searches of ``patience`` / 4 steps meet one."""
+    search = Search(problem, horizon)
+    for _ in range(4):
+        try:
+            for plan in search.plans(patience // 4, random):
+                if search.fits(plan):
+                    return schedule_of(problem, plan)
+        except TooManyPlansError:
+            continue
+        return None
     return None

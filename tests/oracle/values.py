@@ -11,10 +11,14 @@ from tests.oracle.rules import sequence
 
 def value(problem: Problem, schedule: Schedule) -> tuple[int, ...]:
     """Value of each objective level by the definitions."""
-    reader, plan = Reader(problem), plan_of(problem, schedule)
+    return plan_value(Reader(problem), plan_of(problem, schedule))
+
+
+def plan_value(reader: Reader, plan: Plan) -> tuple[int, ...]:
+    """Value of each objective level of a plan."""
     return tuple(
         sum(term.coefficient * term_value(reader, plan, term.kind) for term in level)
-        for level in problem.objective.levels
+        for level in reader.problem.objective.levels
     )
 
 
