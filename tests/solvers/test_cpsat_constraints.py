@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.solvers.cpsat_support import best_schedule, infeasible, optimum
 
 from makespan.core.builder import ProblemBuilder
 from makespan.core.vocabulary import Blocking
-from tests.solvers.cpsat_support import best_schedule, infeasible, optimum
 
 pytestmark = pytest.mark.filterwarnings("ignore::makespan.core.validation.ModelWarning")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.solvers.cpsat_support import best_schedule, optimum
 
 from makespan.core.builder import ProblemBuilder
-from tests.solvers.cpsat_support import best_schedule, optimum
 
 
 def line(**jobs: tuple[int, int, int]) -> tuple[ProblemBuilder, list[str]]:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
+from tests import oracle
+from tests.solvers.cpsat_support import run
+from tests.strategies import ALL, problems
 
 from makespan.core.metrics import evaluate
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import Status
 from makespan.solvers.cpsat import build, cross_check
-from tests import oracle
-from tests.solvers.cpsat_support import run
-from tests.strategies import ALL, problems
 
 WINDOW = 12
 DENSE = ALL & {

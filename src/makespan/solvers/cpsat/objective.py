@@ -24,6 +24,7 @@ from makespan.core.vocabulary import (
 )
 from makespan.solvers.cpsat.model import VALUE_LIMIT, Expression, IntVar
 from makespan.solvers.cpsat.plan import Plan
+from makespan.solvers.cpsat.redundant import post_makespan_loads
 
 if TYPE_CHECKING:
     from makespan.solvers.cpsat.build import Build
@@ -113,7 +114,12 @@ class Terms:
 
     def _makespan(self) -> Expression:
         tasks = self._job_tasks(list(range(self._build.facts.task_count)))
-        return self._above(tasks, 0, 1, -VALUE_LIMIT, 0) if tasks else 0
+        if not tasks:
+            return 0
+        makespan = self._above(tasks, 0, 1, -VALUE_LIMIT, 0)
+        if not self._build.model.relaxable:
+            post_makespan_loads(self._build, makespan)
+        return makespan
 
     def _job_tasks(self, tasks: list[int]) -> list[int]:
         """Tasks of a unit that may complete it: those not followed inside the unit."""

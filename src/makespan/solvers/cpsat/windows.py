@@ -82,6 +82,27 @@ def propagated_windows(problem: Problem, horizon: int) -> Windows:
     return Windows(start_low, end_high)
 
 
+def tails(problem: Problem) -> IntArray:
+    """Ticks that must pass between the end of each task and the end of the schedule, (n,).
+
+    Longest paths over tasks that are never left out; deadlines play no part.
+    """
+    tasks = problem.tasks
+    if not tasks.count:
+        return np.zeros(0, dtype=np.int64)
+    shortest = np.minimum.reduceat(problem.modes.duration, tasks.mode_ptr[:-1])
+    end_high = np.zeros(tasks.count, dtype=np.int64)
+    start_high = -shortest
+    edges = _Edges(problem)
+    for _ in range(min(tasks.count + 1, _ROUNDS)):
+        before = end_high.copy(), start_high.copy()
+        edges.push_down(start_high, end_high)
+        np.minimum(start_high, end_high - shortest, out=start_high)
+        if np.array_equal(before[0], end_high) and np.array_equal(before[1], start_high):
+            return -end_high
+    return np.zeros(tasks.count, dtype=np.int64)
+
+
 class _Edges:
     """Difference relations ``y - x >= lag`` between task starts and ends."""
 
