@@ -108,6 +108,20 @@ def test_large_plans_give_pictures_of_bounded_size() -> None:
     assert "<title>" not in text
 
 
+def test_overload_is_painted_in_the_warning_colour() -> None:
+    """Usage above a capacity, an empty tank and an overdrawn budget are red."""
+    b = ProblemBuilder("too much")
+    crew, tank = b.renewable("crew", capacity=1), b.reservoir("tank", initial=0)
+    money = b.consumable("money", amount=5)
+    for k in range(2):
+        b.task(f"t{k}", duration=5, demands={crew: 1, money: 4}, ends_with={tank: -1})
+    problem = b.build()
+    fine = gantt_svg(problem, Schedule.from_starts(problem, np.array([0, 5])))
+    bad = gantt_svg(problem, Schedule.from_starts(problem, np.array([0, 2])))
+    assert fine.count('class="mk-over"') == 2, "budget and tank are overdrawn either way"
+    assert bad.count('class="mk-over"') == 3
+
+
 def test_same_bytes_every_time(tmp_path: Path) -> None:
     """Two writes of one plan are equal, and use only the palette for bars."""
     for name in ("a.svg", "b.svg"):

@@ -235,6 +235,16 @@ class _Sheet:
         self.row(resources.names[r], height, f"level {number(low)} to {upper}")
         foot, unit = self.y + height - 4, (height - 10) / (top - bottom)
         self.steps(level, foot, unit, bottom)
+        for a, b, value in zip(
+            level.time.tolist(),
+            [*level.time[1:].tolist(), picture.end],
+            level.value.tolist(),
+            strict=True,
+        ):
+            if b > a and not low <= value <= high:
+                edges = sorted((value, low if value < low else high))
+                x, y = self.x(a), foot - (edges[1] - bottom) * unit
+                self.parts.append(box(x, y, self.x(b) - x, (edges[1] - edges[0]) * unit, "over"))
         self.contour(level, foot, unit, bottom)
         for bound in bounds:
             y = foot - (bound - bottom) * unit
