@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from makespan.core.validation import validate
 from makespan.generators.known import best_known
 from makespan.generators.named import instance_names, named_instance
 from makespan.generators.taillard import Lehmer, canonical_name
+from makespan.generators.traps import trap_names
+from makespan.io import read
 
 DIGESTS = {
     "ta01": "2613682b9ca0369597d46e77923beb5edb9744b6621b9018b14ff99fe7428e0f",
@@ -105,11 +108,16 @@ def test_files(group: str, data_dir: Path) -> None:
         assert np.array_equal(duration, expected[1]), name
 
 
+def benchmarks() -> list[str]:
+    """Names of the instances from the literature."""
+    return [name for names in groups().values() for name in names]
+
+
 def test_every_name_builds_and_is_valid() -> None:
-    """Each listed name is distinct, builds a valid problem of that name, and has known bounds."""
+    """Each listed name is distinct and builds a valid problem of that name."""
     names = instance_names()
-    assert len(set(names)) == len(names) == 8 + 80 + 120 + 60
-    for name in names:
+    assert len(set(names)) == len(names) == 8 + 80 + 120 + 60 + len(trap_names())
+    for name in benchmarks():
         problem = named_instance(name)
         assert problem.name == name
         validate(problem)
@@ -117,7 +125,7 @@ def test_every_name_builds_and_is_valid() -> None:
 
 def test_bounds_respect_the_instance() -> None:
     """Machine loads and job lengths never exceed the best-known upper value."""
-    for name in instance_names():
+    for name in benchmarks():
         machine, duration = matrices(named_instance(name))
         load = np.bincount(machine.ravel(), weights=duration.ravel()).max()
         job = duration.sum(axis=1).max()
@@ -154,6 +162,20 @@ def test_unknown_names(name: str) -> None:
     with pytest.raises(OptionError, match="no built-in instance"):
         named_instance(name)
     assert best_known(name) is None
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["ft06", "ta11", "tfs001", "tos5x5_3"])
+def test_reading_the_file_gives_the_same_problem(name: str, data_dir: Path) -> None:
+    """A schedule of the named instance also fits the file: all names and tables agree."""
+    path = {
+        "ft06": "jssp/ft/ft06.txt",
+        "ta11": "jssp/ta/ta11js.txt",
+        "tfs001": "pfsp/taillard/tfs001.txt",
+        "tos5x5_3": "ossp/taillard/ta5x5_3os.txt",
+    }[name]
+    problem = read(data_dir / path)
+    assert replace(problem, name=name) == named_instance(name)
 
 
 def test_lehmer_first_value_by_hand() -> None:

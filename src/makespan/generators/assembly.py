@@ -116,7 +116,9 @@ def shop(
     )
 
 
-def job_shop(name: str, *, machine: IntArray, duration: IntArray) -> Problem:
+def job_shop(
+    name: str, *, machine: IntArray, duration: IntArray, first_machine: int = 0
+) -> Problem:
     """Job shop from its machine (from 0) and time matrices, each (jobs, operations)."""
     jobs, operations = duration.shape
     count = int(machine.max(initial=-1)) + 1
@@ -127,15 +129,15 @@ def job_shop(name: str, *, machine: IntArray, duration: IntArray) -> Problem:
         np.ascontiguousarray(machine).ravel(),
         np.ascontiguousarray(duration).ravel(),
         count,
-        first_machine=0,
+        first_machine=first_machine,
     )
 
 
 def flow_shop(name: str, duration: IntArray) -> Problem:
-    """Flow shop from its time matrix (jobs, machines): every job visits M0, M1, ... in turn."""
+    """Flow shop from its time matrix (jobs, machines): every job visits M1, M2, ... in turn."""
     jobs, count = duration.shape
     order = np.broadcast_to(np.arange(count, dtype=np.int64), (jobs, count))
-    return job_shop(name, machine=order, duration=duration)
+    return job_shop(name, machine=order, duration=duration, first_machine=1)
 
 
 def open_shop(name: str, duration: IntArray) -> Problem:

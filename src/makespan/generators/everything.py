@@ -68,7 +68,8 @@ def planted_everything(tasks: int, *, seed: int, breaks: bool = True) -> tuple[P
 
 
 def _resources(b: ProblemBuilder, plan: Plan, draws: Draws) -> dict[str, ResourceHandle]:
-    known = calendars(b.calendar)
+    ruled = any(resource.calendar for resource in [*plan.machines, *plan.renewables])
+    known = calendars(b.calendar) if ruled else {}
     cost = draws.integers(0, 5, *plan.setup.shape)
     setup = b.setups(
         "colours",

@@ -8,11 +8,12 @@ from makespan.core.errors import OptionError
 from makespan.core.problem import Problem
 from makespan.generators.classic import classic_instance, classic_names
 from makespan.generators.taillard import canonical_name, taillard_instance, taillard_names
+from makespan.generators.traps import trap, trap_names
 
 
 def instance_names() -> list[str]:
-    """Canonical names of all built-in instances."""
-    return classic_names() + taillard_names()
+    """Canonical names of all built-in instances, traps last."""
+    return classic_names() + taillard_names() + trap_names()
 
 
 def named_instance(name: str) -> Problem:
@@ -25,6 +26,8 @@ def named_instance(name: str) -> Problem:
     """
     canonical = canonical_name(name)
     problem = classic_instance(canonical) or taillard_instance(canonical)
+    if canonical in trap_names():
+        problem = trap(canonical)
     if problem is None:
         near = difflib.get_close_matches(canonical, instance_names(), n=3)
         raise OptionError(

@@ -15,7 +15,12 @@ from makespan.generators.draws import Draws, require, require_sizes
 
 Arc = tuple[int, int]
 
-_FRUGALITY: Final = (0.0, 0.5, 0.8, 0.95, 1.0, 1.0, 1.0, *(0.0 for _ in range(13)))
+# fmt: off
+_FRUGALITY: Final = (
+    0.0, 0.5, 0.8, 0.95, 1.0, 0.0, 0.3, 0.6, 0.9, 0.0, 0.7, 0.4, 0.85, 0.0, 0.2, 0.55, 0.75, 0.0,
+    0.1, 0.65, 0.35, 0.45, 0.0, 0.25,
+)
+# fmt: on
 """Per attempt: probability that a new activity follows one that has no successor yet, which saves
 an arc. Low complexities need that; high ones need several draws without it."""
 
@@ -98,6 +103,15 @@ def random_network(
         f"{starts} starts and {finishes} finishes need more than {activities} activities",
     )
     wanted = round(complexity * (activities + 2)) - starts - finishes
+    fewest = activities - min(starts, finishes)
+    most = max_degree * (activities - max(starts, finishes))
+    require(
+        fewest <= wanted <= most,
+        f"no network of {activities} activities with complexity {complexity} exists",
+        f"with these starts, finishes and max_degree it lies between "
+        f"{(fewest + starts + finishes) / (activities + 2):.3f} and "
+        f"{(most + starts + finishes) / (activities + 2):.3f}",
+    )
     nearest = -1
     for attempt, frugality in enumerate(_FRUGALITY):
         network = _skeleton(

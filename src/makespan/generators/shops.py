@@ -45,7 +45,7 @@ def random_job_shop(
 def random_flow_shop(
     jobs: int, machines: int, *, seed: int, low: int = 1, high: int = 99
 ) -> Problem:
-    """Flow shop: every job visits M0, M1, ... in turn, times U[low, high].
+    """Flow shop: every job visits M1, M2, ... in turn, times U[low, high].
 
     Raises
     ------
@@ -225,7 +225,7 @@ def random_due_date_job_shop(
     Parameters
     ----------
     weighted
-        Whether jobs have these weights, or all weigh 1.
+        Whether jobs weigh 4, 2 and 1 as Singer and Pinedo do, or all weigh 1.
     latest_release
         Jobs are released at U[0, latest_release].
 
