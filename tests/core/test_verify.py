@@ -11,6 +11,7 @@ import pytest
 from makespan.core.builder import ProblemBuilder
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
+from makespan.core.verification.stocks import _summed
 from makespan.core.verify import ScheduleError, Violation, ViolationKind, check, verify
 from makespan.core.vocabulary import Blocking
 
@@ -650,3 +651,26 @@ def test_problem_without_tasks() -> None:
     """Nothing to do is feasible."""
     p = ProblemBuilder("empty").build()
     assert verify(p, at(p)) == []
+
+
+def test_far_apart_times() -> None:
+    """Times too far apart to be packed into one sorting key are compared all the same."""
+    b = ProblemBuilder("far")
+    machines = [b.machine("M0"), b.machine("M1")]
+    for k in range(6):
+        b.task(f"t{k}", duration=4, machine=machines[k % 2])
+    p = b.build()
+    far = 1 << 59
+    rows = [(far, far + 4), (0, 4), (far + 4, far + 8), (far + 3, far + 7), (0, 4), (far, far + 4)]
+    v = only(p, at(p, *rows))
+    expect(v, ViolationKind.OVERLAP, ["t5", "t3"], "M1", 1)
+
+
+def test_levels_beyond_64_bits() -> None:
+    """Sums of amounts that leave 64 bits are kept exact."""
+    one = np.zeros(6, dtype=np.int64)
+    huge = np.array([1 << 61, 1 << 61, 1 << 61, 1 << 61, -5, 7])
+    resource, time, level = _summed(one, np.array([0, 1, 2, 3, 4, 4]), huge)
+    assert resource.tolist() == [0] * 5
+    assert time.tolist() == [0, 1, 2, 3, 4]
+    assert level.tolist() == [1 << 61, 1 << 62, 3 << 61, 1 << 63, (1 << 63) + 2]

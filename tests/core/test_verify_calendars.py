@@ -235,3 +235,20 @@ def test_time_without_end() -> None:
     """Without a break there is none to find."""
     clock = WorkingTime([Calendar.create("always")], 0, 1)
     assert int(clock.first_break(np.array([5]))[0]) == INFINITY
+
+
+def test_released_over_ages() -> None:
+    """A suspended task with an absurd end is reported without listing its breaks."""
+    b = ProblemBuilder("ages")
+    odd = b.calendar("odd", working=[(1, 2)], period=2)
+    crew = b.renewable("crew", capacity=1, calendar=odd, breaks="suspend", released_in_breaks=True)
+    b.task("long", duration=3, demands={crew: 1})
+    p = b.build()
+    assert verify(p, plan(p, (1, 6))) == []
+    assert only(p, (1, 1 << 50)).kind is ViolationKind.DURATION
+
+
+def test_no_working_time() -> None:
+    """Nothing is listed where nothing works."""
+    clock = WorkingTime([Calendar.create("off", exceptions=[(0, 9, False)])], 0, 9)
+    assert [len(part) for part in clock.within(2, 7)] == [0, 0]
