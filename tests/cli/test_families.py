@@ -1,67 +1,66 @@
-"""Values of generator parameters as people type them, by the type the generator declares."""
+"""Parameters of random families as people type them."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import pytest
 
-from makespan.cli._families import convert_value, families, make, parameters_of
+from makespan.cli._families import make
 from makespan.core.errors import OptionError
 from makespan.core.problem import Problem
-from makespan.core.vocabulary import Blocking
+from makespan.generators import families, random_flexible_job_shop
+
+FAMILIES = {family.name: family for family in families()}
+
+
+def test_values_are_read_by_the_type_of_their_parameter() -> None:
+    """Whole numbers, numbers and none become what the generator takes."""
+    settings = ["jobs=3", "machines=4", "flexibility=1.5", "operations=none", "spread = 0"]
+    made = make("flexible-job-shop", settings, seed=2)
+    assert made == random_flexible_job_shop(
+        3, 4, seed=2, flexibility=1.5, operations=None, spread=0.0
+    )
+
+
+@pytest.mark.parametrize(("text", "same"), [("yes", True), ("TRUE", True), ("off", False)])
+def test_truth_values_may_be_written_in_several_ways(text: str, same: bool) -> None:
+    """yes, true, on, 1 and their opposites."""
+    made = make("blocking_job_shop", ["jobs=2", "machines=2", f"swap={text}"], seed=0)
+    default = make("blocking_job_shop", ["jobs=2", "machines=2"], seed=0)
+    assert (made == default) is same
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "value"),
+    ("settings", "part"),
     [
-        ("3", int, 3),
-        ("0.5", float, 0.5),
-        ("yes", bool, True),
-        ("OFF", bool, False),
-        ("no-swap", Blocking, Blocking.NO_SWAP),
-        ("a", Literal["a", "b"], "a"),
-        ("none", int | None, None),
-        ("4", int | None, 4),
-        ("1,2", tuple[int, int], (1, 2)),
-        ("1, 2, 3", tuple[int, ...], (1, 2, 3)),
-        ("0.5,1", tuple[float, float] | None, (0.5, 1.0)),
-        ("text", str, "text"),
+        (["jobs=x"], "jobs is 'x', not a whole number"),
+        (["jobs=2.5"], "not a whole number"),
+        (["swap=maybe"], "not true or false"),
+        (["jobs=none"], "not a whole number"),
+        (["job=2"], "did you mean jobs=...?"),
+        (["zzz=2"], "its parameters: jobs, machines, swap=true"),
+        (["jobs"], "sets nothing"),
+        (["jobs=2", "jobs=3"], "given twice"),
+        (["jobs=2"], "needs machines"),
+        (["jobs=0", "machines=2"], "jobs"),
     ],
 )
-def test_a_value_is_read_by_its_type(text: str, kind: Any, value: Any) -> None:
-    """Numbers, truth values, choices, lists and none."""
-    assert convert_value(text, kind, "x") == value
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "part"),
-    [
-        ("3.5", int, "whole number"),
-        ("x", float, "number"),
-        ("maybe", bool, "neither true nor false"),
-        ("never", Blocking, "none, swap, no-swap"),
-        ("c", Literal["a", "b"], "a, b"),
-        ("1,2,3", tuple[int, int], "3 values, 2 are needed"),
-        ("x", int | None, "whole number"),
-    ],
-)
-def test_a_value_that_does_not_fit_is_named(text: str, kind: Any, part: str) -> None:
-    """With what would fit."""
-    with pytest.raises(OptionError, match="size") as caught:
-        convert_value(text, kind, "size")
+def test_what_does_not_fit_is_named(settings: list[str], part: str) -> None:
+    """The family or parameter, the text, and what would fit."""
+    with pytest.raises(OptionError) as caught:
+        make("blocking_job_shop", settings, seed=0)
     assert part in str(caught.value)
 
 
-_LEAST = {"jobs": "3", "machines": "2", "activities": "6", "tasks": "6", "time_seed": "1",
-          "machine_seed": "2"}  # fmt: skip
+def test_an_instance_takes_no_parameters() -> None:
+    """Its name is all there is to say."""
+    with pytest.raises(OptionError, match="takes no parameters"):
+        make("ft06", ["jobs=3"], seed=0)
 
 
-@pytest.mark.parametrize("name", sorted(families()))
+@pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_every_family_can_be_made_from_the_command_line(name: str) -> None:
-    """Its required parameters are plain values, and the same seed makes the same problem."""
-    needed = [item.name for item in parameters_of(families()[name]) if item.required]
-    settings = [f"{item}={_LEAST.get(item, '3')}" for item in needed]
+    """With its required parameters alone; the same seed makes the same problem."""
+    settings = [f"{item.name}=12" for item in FAMILIES[name].parameters if item.required]
     problem = make(name, settings, seed=1)
     assert isinstance(problem, Problem)
     assert problem == make(name.replace("_", "-"), settings, seed=1)

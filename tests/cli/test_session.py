@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,12 @@ def test_the_environment_can_ask_for_tracebacks(
     monkeypatch.setenv(name, "1")
     _end(OptionError("a is wrong"))
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_warnings_are_lines_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """No file names and source lines, and nothing when quiet."""
+    for quiet in (False, True):
+        with warnings.catch_warnings(), Session("solve", quiet=quiet):
+            warnings.simplefilter("always")
+            warnings.warn("setups break the triangle inequality", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "makespan: warning: setups break the triangle inequality\n"

@@ -305,3 +305,11 @@ def test_an_output_that_fails_late_does_not_cost_the_others(
     assert "--csv: cannot write" in result.stderr
     assert (tmp_path / "a.svg").exists()
     assert (tmp_path / "a.json").exists()
+
+
+def test_an_objective_that_says_nothing_is_warned_about(invoke: Invoke) -> None:
+    """Without due dates, tardiness is 0 whatever is done."""
+    result = invoke("solve", "ft06", "--objective", "total_tardiness,makespan")
+    assert result.exit_code == 0
+    assert "nothing has a due date, so total_tardiness is always 0" in result.stderr
+    assert "makespan is always 0" not in result.stderr

@@ -290,7 +290,7 @@ def job_shop_rules(given: Conditions) -> Measurement:
         close = len(behind) == 1 and max(behind.values()) <= 0.02
         verdict = Verdict.PARTLY if close else Verdict.NOT
     told = "; ".join(
-        f"{rule} is {gap:.1%} behind {places[rule][0]}" for rule, gap in behind.items()
+        f"{rule} is {gap:.2%} behind {places[rule][0]}" for rule, gap in behind.items()
     )
     return Measurement(
         verdict=verdict,

@@ -14,6 +14,11 @@ from makespan.claims.ledger import record
 from makespan.claims.running import conditions, reproduce
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the claims of the systems named, or of all."""
     parser = argparse.ArgumentParser(prog="python -m makespan.claims.recording")
@@ -22,15 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     systems = registry()
-    given = conditions(
-        quick=False, seed=options.seed, say=lambda line: sys.stdout.write(f"  {line}\n")
-    )
+    given = conditions(quick=False, seed=options.seed, say=_say)
     for slug in options.slugs or [system.slug for system in systems]:
         for claim in systems.get(slug).claims:
             if options.claim in (None, claim.slug):
-                sys.stdout.write(f"{slug} / {claim.slug}\n")
+                _say(f"{slug} / {claim.slug}")
                 result = reproduce(claim, given)
-                sys.stdout.write(f"  {result.verdict.value}: {record(result)}\n")
+                _say(f"{result.verdict.value}: {record(result)}")
     return 0
 
 

@@ -102,8 +102,8 @@ def generators(incomplete: str) -> list[str]:
     """Random families and built-in instances."""
 
     def source() -> Iterable[str]:
-        from makespan.cli._families import families
+        from makespan.generators import families
 
-        return families()
+        return (family.name for family in families())
 
     return _words(source, incomplete) + instances(incomplete)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -45,9 +44,7 @@ def system_table(
     table.add_column("claim", ratio=1)
     table.add_column("verdict", no_wrap=True)
     for system in systems:
-        title = Text.assemble(
-            escape(system.title), "\n", (f"{system.room} · {system.source}", "dim")
-        )
+        title = Text.assemble(system.title, "\n", (f"{system.room} · {system.source}", "dim"))
         claims = Text("\n".join(claim.slug for claim in system.claims))
         verdicts = Text("\n").join(
             _verdict(results.get((system.slug, claim.slug))) for claim in system.claims

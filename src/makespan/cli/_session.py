@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -59,6 +60,7 @@ class Session:
         self.stdout_taken = stdout_taken or json_target == STDOUT
         self._console: Console | None = None
         self._emitted = False
+        self._warnings = warnings.catch_warnings()
 
     @property
     def console(self) -> Console:
@@ -102,7 +104,12 @@ class Session:
         if exit_code != OK:
             raise typer.Exit(exit_code)
 
+    def _warn(self, message: Warning | str, *_where: object) -> None:
+        self.note(f"makespan: warning: {message}")
+
     def __enter__(self) -> Self:
+        self._warnings.__enter__()
+        warnings.showwarning = self._warn
         return self
 
     def __exit__(
@@ -111,6 +118,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._warnings.__exit__(kind, error, trace)
         if error is None or isinstance(error, (typer.Exit, typer.Abort, SystemExit)):
             return
         if self.debug:

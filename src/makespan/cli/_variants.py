@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from makespan.cli._values import parse_blocking, parse_objective
 from makespan.core.validation import validate
+from makespan.core.vocabulary import INFINITY, ObjectiveKind
 
 if TYPE_CHECKING:
     from makespan.core.problem import Problem
+
+_DUE_DATE_TERMS: Final = (
+    ObjectiveKind.TOTAL_TARDINESS,
+    ObjectiveKind.MAX_TARDINESS,
+    ObjectiveKind.TARDY_COUNT,
+    ObjectiveKind.MAX_LATENESS,
+    ObjectiveKind.TOTAL_EARLINESS,
+)
 
 
 def variant(problem: Problem, *, objective: str | None, blocking: str | None) -> Problem:
@@ -33,3 +42,10 @@ def variant(problem: Problem, *, objective: str | None, blocking: str | None) ->
     if objective is not None or code is not None:
         validate(problem)
     return problem
+
+
+def idle_terms(problem: Problem) -> list[str]:
+    """Names of objective terms that are 0 for every schedule, because nothing has a due date."""
+    if (problem.tasks.due != INFINITY).any() or (problem.jobs.due != INFINITY).any():
+        return []
+    return [kind.value for kind in _DUE_DATE_TERMS if kind in problem.objective.kinds]

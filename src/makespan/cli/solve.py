@@ -133,7 +133,7 @@ def solve(
         from makespan.cli._catalogue import check_engine
         from makespan.cli._sources import load_problem, load_schedule
         from makespan.cli._values import parse_seconds
-        from makespan.cli._variants import variant
+        from makespan.cli._variants import idle_terms, variant
 
         limit = parse_seconds(time, "--time")
         check_targets(outputs)
@@ -141,6 +141,8 @@ def solve(
         _options.one_stdin(problem, hint)
         model, name = load_problem(problem, form=input_format, instance=instance)
         model = variant(model, objective=objective, blocking=blocking)
+        for term in idle_terms(model):
+            session.note(f"makespan: warning: nothing has a due date, so {term} is always 0")
         start_from = None if hint is None else load_schedule(hint, model)
         _solve(
             session,
