@@ -25,6 +25,9 @@ from makespan.solvers.cpsat.options import CpSatOptions, configure
 from makespan.solvers.engine import ProgressCallback
 
 _POLL_SECONDS: Final = 0.02
+_HINT_SECONDS: Final = 1.0
+_HINT_SHARE: Final = 0.03
+_PATIENCE_SECONDS: Final = 5.0
 
 _STATUS: Final = {
     cp_model.OPTIMAL: Status.OPTIMAL,
@@ -61,7 +64,7 @@ class CpSatSolver:
     ) -> Result:
         """Solve as :class:`makespan.solvers.engine.Solver` describes."""
         run = _Run(self.options, problem, time_limit, threads, seed, on_progress, stop)
-        if hint is None and self.options.self_hint:
+        if hint is None and self.options.self_hint and self.options.deterministic_limit is None:
             hint = run.first_schedule()
         return run.solve(hint)
 
@@ -127,20 +130,33 @@ class _Run:
         return None if self._time_limit is None else self._time_limit - self._seconds()
 
     def first_schedule(self) -> Schedule | None:
-        """A quick dispatch schedule, if there is one."""
-        from makespan.solvers.dispatch import DispatchSolver
+        """A quick dispatch schedule, if it comes in time (its first use compiles code)."""
+        limit = self._time_limit
+        share = _HINT_SECONDS if limit is None else min(_HINT_SECONDS, _HINT_SHARE * limit)
+        patience = _PATIENCE_SECONDS if limit is None else min(_PATIENCE_SECONDS, 0.1 * limit)
+        enough, found = threading.Event(), list[Schedule | None]()
 
-        share = 0.5 if self._time_limit is None else min(0.5, 0.05 * self._time_limit)
-        found = DispatchSolver().solve(
-            self._problem,
-            time_limit=share,
-            threads=self._threads,
-            seed=self._seed,
-            hint=None,
-            on_progress=None,
-            stop=self._stop,
-        )
-        return found.schedule
+        def dispatch() -> None:
+            from makespan.solvers.dispatch import DispatchSolver
+
+            result = DispatchSolver().solve(
+                self._problem,
+                time_limit=share,
+                threads=self._threads,
+                seed=self._seed,
+                hint=None,
+                on_progress=None,
+                stop=enough,
+            )
+            found.append(result.schedule)
+
+        helper = threading.Thread(target=dispatch, name="makespan-first-schedule", daemon=True)
+        helper.start()
+        deadline = time.perf_counter() + patience
+        while helper.is_alive() and time.perf_counter() < deadline and not self._stop.is_set():
+            helper.join(_POLL_SECONDS)
+        enough.set()
+        return found[0] if found else None
 
     def solve(self, hint: Schedule | None) -> Result:
         """Run all levels from ``hint``."""

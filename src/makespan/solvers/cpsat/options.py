@@ -19,7 +19,8 @@ class CpSatOptions:
         Backend's machine-independent seconds after which each level stops; with it the workers
         are interleaved, so that equal seeds give equal results on any machine. None: wall time.
     self_hint
-        Whether a solve without a hint starts from a quick dispatch schedule.
+        Whether a solve without a hint starts from a quick dispatch schedule. How good that is
+        depends on the clock, so a deterministic limit turns it off.
     log
         Whether the backend prints its search log.
     level_share

@@ -2,48 +2,95 @@
 
 With alternative machines every interval is optional, so no machine has a load until modes are
 fixed, and the linear relaxation sees no lower bound on the makespan. One linear relation per
-machine (and per renewable with alternatives) restores it: the work assigned to a resource, the
-earliest head before it and the shortest tail after it fit below the makespan.
+resource restores it: the work assigned to a resource, the earliest head before it and the
+shortest tail after it fit below the makespan. Where nothing is left to choose, the same argument
+over subsets (tasks with at least a certain head and tail) gives a constant bound.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from ortools.sat.python.cp_model import LinearExpr
 
 from makespan.core.vocabulary import ResourceKind
-from makespan.solvers.cpsat.model import VALUE_LIMIT, Expression, Literal
+from makespan.solvers.cpsat.model import VALUE_LIMIT, Expression
 from makespan.solvers.cpsat.windows import tails
 
 if TYPE_CHECKING:
     from makespan.solvers.cpsat.build import Build
 
+_HEADS: Final = 200
+"""Distinct heads tried per resource; more cost time and rarely help."""
+
 
 def post_makespan_loads(build: Build, makespan: Expression) -> None:
-    """``capacity * (makespan - head - tail)`` covers the work on each resource with choices."""
-    facts, tasks = build.facts, build.tasks
-    table = build.problem.resources
+    """``capacity * (makespan - head - tail)`` covers the work on each resource."""
     after = tails(build.problem).tolist()
-    for r, kind in enumerate(facts.kind):
+    table = build.problem.resources
+    lower = build.start
+    for r, kind in enumerate(build.facts.kind):
         if kind not in (ResourceKind.MACHINE, ResourceKind.RENEWABLE):
             continue
-        literals: list[Literal] = []
-        works: list[int] = []
-        head, tail, anchored = build.horizon, build.horizon, False
-        for m in facts.users[r]:
-            i = facts.mode_task[m]
-            if m not in tasks[i].modes or facts.duration[m] == 0:
-                continue
-            amount = next(a for resource, a in facts.usage[m] if resource == r)
-            literals.append(tasks[i].modes[m])
-            works.append(amount * facts.duration[m])
-            anchored = anchored or tasks[i].present is build.model.true
-            head, tail = min(head, tasks[i].earliest), min(tail, after[i])
         steps = table.step_capacity[table.step_ptr[r] : table.step_ptr[r + 1]].tolist()
         capacity = max([int(table.capacity[r]), *steps])
-        # Without a task that is surely present (somewhere), head and tail may not count at all.
-        chosen = any(literal is not build.model.true for literal in literals)
-        if chosen and anchored and capacity * build.horizon < VALUE_LIMIT:
-            load = LinearExpr.weighted_sum(literals, works)
-            build.model.define(capacity * makespan >= load + capacity * (head + tail))
+        if capacity > 0 and capacity * build.horizon < VALUE_LIMIT:
+            _relation(build, makespan, r, capacity, after)
+            lower = max(lower, _constant(build, r, capacity, after))
+    if lower > build.start:
+        build.model.define(makespan >= lower)
+
+
+def _work(build: Build, resource: int) -> dict[int, dict[int, int]]:
+    """Task -> mode -> amount times duration on the resource."""
+    facts = build.facts
+    found: dict[int, dict[int, int]] = {}
+    for m in facts.users[resource]:
+        i = facts.mode_task[m]
+        if m in build.tasks[i].modes and facts.duration[m] > 0:
+            amount = next(a for r, a in facts.usage[m] if r == resource)
+            found.setdefault(i, {})[m] = amount * facts.duration[m]
+    return found
+
+
+def _relation(
+    build: Build, makespan: Expression, resource: int, capacity: int, after: list[int]
+) -> None:
+    """The relation over everybody who may use the resource, if modes decide who does."""
+    tasks, true = build.tasks, build.model.true
+    work = _work(build, resource)
+    # Without a task that is surely present (somewhere), head and tail may not count at all.
+    if not any(tasks[i].present is true for i in work):
+        return
+    if all(literal is true for i in work for literal in tasks[i].modes.values()):
+        return
+    head = min(tasks[i].earliest for i in work)
+    tail = min(after[i] for i in work)
+    pairs = [(tasks[i].modes[m], w) for i, modes in work.items() for m, w in modes.items()]
+    load = LinearExpr.weighted_sum([lit for lit, _ in pairs], [w for _, w in pairs])
+    build.model.define(capacity * makespan >= load + capacity * (head + tail))
+
+
+def _constant(build: Build, resource: int, capacity: int, after: list[int]) -> int:
+    """Largest ``head + work / capacity + tail`` over subsets that use the resource for certain."""
+    tasks, true = build.tasks, build.model.true
+    rows = [
+        (tasks[i].earliest, after[i], min(modes.values()))
+        for i, modes in _work(build, resource).items()
+        if tasks[i].present is true and len(modes) == len(tasks[i].modes)
+    ]
+    if not rows:
+        return build.start
+    table = np.array(rows, dtype=np.int64)
+    table = table[np.argsort(-table[:, 1], kind="stable")]
+    heads = np.unique(table[:, 0])
+    if len(heads) > _HEADS:
+        heads = heads[np.linspace(0, len(heads) - 1, _HEADS).astype(np.int64)]
+    best = build.start
+    for head in heads.tolist():
+        kept = table[table[:, 0] >= head]
+        # Longest tails first: each prefix is the subset with at least the last one's tail.
+        work = -(-np.cumsum(kept[:, 2]) // capacity)
+        best = max(best, head + int((work + kept[:, 1]).max()))
+    return best
