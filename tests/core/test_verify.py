@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -674,3 +676,17 @@ def test_levels_beyond_64_bits() -> None:
     assert resource.tolist() == [0] * 5
     assert time.tolist() == [0, 1, 2, 3, 4]
     assert level.tolist() == [1 << 61, 1 << 62, 3 << 61, 1 << 63, (1 << 63) + 2]
+
+
+def test_verifier_shares_no_code_with_engines() -> None:
+    """Importing the verifier loads nothing but data tables, calendars and itself."""
+    script = (
+        "import sys, makespan.core.verify as v; "
+        "print(*sorted(m for m in sys.modules if m.startswith('makespan.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = {name for name in done.stdout.split() if ".verif" not in name}
+    tables = {"calendar", "errors", "names", "problem", "schedule", "vocabulary"}
+    assert loaded <= {"makespan.core", "makespan._version", *(f"makespan.core.{t}" for t in tables)}

@@ -98,6 +98,7 @@ def test_work_that_never_ends() -> None:
     assert v.sentence.endswith("which its resources never have again")
     found = verify(p, plan(p, (9, 14)))
     assert found[1].sentence == "task 'mill' starts at 9, when 'M' does not work; it never does"
+    assert [v.amount for v in found] == [5, 1]
 
 
 def test_suspension_needs_all_resources() -> None:
@@ -252,3 +253,25 @@ def test_no_working_time() -> None:
     """Nothing is listed where nothing works."""
     clock = WorkingTime([Calendar.create("off", exceptions=[(0, 9, False)])], 0, 9)
     assert [len(part) for part in clock.within(2, 7)] == [0, 0]
+
+
+def test_each_task_follows_its_own_calendars() -> None:
+    """Tasks that depend on different sets of calendars are judged each by its own."""
+    b = ProblemBuilder("sets")
+    offs = [(2, 3), (4, 6), (8, 11)]
+    workers = []
+    for k, (low, high) in enumerate(offs):
+        calendar = b.calendar(f"c{k}", exceptions=[(low, high, False)])
+        workers.append(b.renewable(f"w{k}", capacity=9, calendar=calendar, breaks="suspend"))
+    subsets = [[0], [1], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2], [1]]
+    rows = []
+    for number, subset in enumerate(subsets):
+        b.task(f"t{number}", duration=9, demands={workers[k]: 1 for k in subset})
+        away = {t for k in subset for t in range(*offs[k])}
+        rows.append((0, [t for t in range(30) if t not in away][8] + 1))
+    p = b.build()
+    assert verify(p, plan(p, *rows)) == []
+    later = [(s, e + 1) for s, e in rows]
+    found = verify(p, plan(p, *later))
+    assert sorted(v.tasks for v in found) == [(f"t{k}",) for k in range(len(subsets))]
+    assert {(v.kind, v.amount) for v in found} == {(ViolationKind.DURATION, 1)}

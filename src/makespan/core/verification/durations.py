@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from makespan.core.verification.plan import Demands, Plan, overrun
+from makespan.core.verification.plan import Demands, Plan, grouped, overrun
 from makespan.core.verification.violation import Violation, ViolationKind, ticks
 from makespan.core.verification.working import WorkingTime
 from makespan.core.vocabulary import INFINITY, BoolArray, IntArray, ResourceKind
@@ -91,15 +91,16 @@ def check_durations(plan: Plan, suspensions: Suspensions) -> list[Violation]:
             f"{e} {overrun(abs(e - s - d), 'too early' if e < s + d else 'too late')}"
         )
         found.append(Violation(ViolationKind.DURATION, (name,), None, abs(e - s - d), sentence))
-    for k, clock in enumerate(suspensions.clocks):
-        found += _check_work(plan, np.flatnonzero(suspensions.clock == k), clock)
+    paused = np.flatnonzero(suspensions.suspended)
+    for k, row in grouped(suspensions.clock[paused]):
+        found += _check_work(plan, paused[row], suspensions.clocks[k])
     return found
 
 
 def _check_work(plan: Plan, task: IntArray, clock: WorkingTime) -> list[Violation]:
     start, end, work = plan.start[task], plan.end[task], plan.duration[task]
     # The least end with all the work done is the one right after the last working tick.
-    right = (end > start) & (clock.between(start, end) == work) & (clock.between(end - 1, end) == 1)
+    right = (clock.between(start, end) == work) & (clock.between(end - 1, end) == 1)
     wrong = np.flatnonzero(~right)
     due = clock.reach(start[wrong], work[wrong])
     found = []
@@ -129,12 +130,10 @@ def check_calendars(plan: Plan, demands: Demands) -> list[Violation]:
     found = []
     calendar = resources.calendar[rows.resource]
     suspend = resources.suspend[rows.resource]
-    for c in np.unique(calendar).tolist():
+    for c, row in grouped(calendar):
         clock = WorkingTime([plan.problem.calendars[c]], 0, 1)
-        hold = rows.only((calendar == c) & ~suspend)
-        found += _check_forbidding(plan, hold, clock)
-        pause = rows.only((calendar == c) & suspend)
-        found += _check_first_tick(plan, pause, clock)
+        found += _check_forbidding(plan, rows.take(row[~suspend[row]]), clock)
+        found += _check_first_tick(plan, rows.take(row[suspend[row]]), clock)
     return found
 
 

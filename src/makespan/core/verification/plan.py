@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +46,12 @@ class Demands:
 
     def only(self, keep: BoolArray) -> Demands:
         """The rows where ``keep`` holds."""
-        if keep.all():
-            return self
+        return self if keep.all() else self.take(np.flatnonzero(keep))
+
+    def take(self, row: IntArray) -> Demands:
+        """The given rows, in the order given."""
         return Demands(
-            self.task[keep],
-            self.resource[keep],
-            self.amount[keep],
-            self.timing[keep],
-            self.kind[keep],
+            self.task[row], self.resource[row], self.amount[row], self.timing[row], self.kind[row]
         )
 
 
@@ -191,6 +190,14 @@ def read_plan(problem: Problem, schedule: Schedule) -> tuple[Plan | None, list[V
         milestone=present & (duration == 0),
     )
     return plan, found
+
+
+def grouped(key: IntArray) -> Iterator[tuple[int, IntArray]]:
+    """Each distinct key with the ascending rows that have it; O(n log n) however many there are."""
+    order = np.argsort(key, kind="stable")
+    ranked = key[order]
+    first = np.flatnonzero(np.concatenate((np.ones(min(len(key), 1), bool), np.diff(ranked) > 0)))
+    yield from zip(ranked[first].tolist(), np.split(order, first[1:]), strict=False)
 
 
 def _magnitude(time: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from makespan.core.verification.plan import Demands, Plan, overrun
+from makespan.core.verification.plan import Demands, Plan, grouped, overrun
 from makespan.core.verification.violation import Violation, ViolationKind, ticks
 from makespan.core.vocabulary import BoolArray, IntArray
 
@@ -61,7 +61,7 @@ class Turns:
         Rows of machines, in task order.
     """
 
-    __slots__ = ("instant", "leave", "plan", "resource", "start", "stop", "task")
+    __slots__ = ("after", "instant", "leave", "plan", "resource", "start", "stop", "task")
 
     def __init__(self, plan: Plan, on_machine: Demands) -> None:
         self.plan = plan
@@ -78,12 +78,13 @@ class Turns:
         self.stop = np.where(self.instant, self.start, self.stop)
         #: End of occupancy: until the job's next present task starts where blocking rules.
         self.leave = self.stop
+        self.after = np.full(len(self.task), -1, dtype=np.int64)
         codes = plan.blocking_codes(real)[order]
         if codes.any():
-            after = plan.following()[self.task]
-            kept = (codes > 0) & (after >= 0)
+            self.after = plan.following()[self.task]
+            kept = (codes > 0) & (self.after >= 0)
             self.leave = np.where(
-                kept, np.maximum(self.stop, plan.start[np.maximum(after, 0)]), self.stop
+                kept, np.maximum(self.stop, plan.start[np.maximum(self.after, 0)]), self.stop
             )
 
     def check_overlaps(self) -> list[Violation]:
@@ -122,7 +123,7 @@ class Turns:
             where = f"on '{machine}', which '{first}' blocks until then,"
             return _inside(first, second, machine, where, s, e, t)
         amount = min(e, int(self.leave[b])) - t
-        after = plan.task(int(plan.following()[self.task[a]]))
+        after = plan.task(self.after[a])
         sentence = (
             f"task '{first}' ends at {self.stop[a]} but blocks '{machine}' until its job's next "
             f"task '{after}' starts at {e}, so '{second}' cannot start there at {t} "
@@ -141,9 +142,8 @@ class Turns:
         setup = matrix[machine]
         follows = np.zeros(len(row), dtype=np.bool_)
         follows[1:] = machine[1:] == machine[:-1]
-        for k in np.unique(setup).tolist():
+        for k, mine in grouped(setup):
             table = problem.setups[k]
-            mine = np.flatnonzero(setup == k)
             time = np.where(
                 follows[mine],
                 table.time[family[mine - 1], family[mine]],

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from makespan.core.verification.durations import Suspensions
-from makespan.core.verification.plan import Demands, Plan
+from makespan.core.verification.plan import Demands, Plan, grouped
 from makespan.core.verification.violation import Violation, ViolationKind, listed
+from makespan.core.verification.working import WorkingTime, clip
 from makespan.core.vocabulary import BoolArray, DemandTiming, IntArray, ResourceKind
+
+_LONGEST = 1 << 20
 
 
 def _summed(
@@ -56,34 +59,38 @@ def usage_rows(
     freed &= suspensions.suspended[rows.task]
     if not freed.any():
         return rows, start, stop
-    row = [np.flatnonzero(~freed)]
-    low, high = [start[~freed]], [stop[~freed]]
-    for k, clock in enumerate(suspensions.clocks):
-        mine = np.flatnonzero(freed & (suspensions.clock[rows.task] == k))
-        for at in mine.tolist():
-            # A task whose end is wrong (reported as such) may span ages: count it whole then.
-            if stop[at] - start[at] > _LONGEST and (
-                clock.between(start[at : at + 1], stop[at : at + 1])[0]
-                > plan.duration[rows.task[at]]
-            ):
-                a, b = start[at : at + 1], stop[at : at + 1]
-            else:
-                a, b = clock.within(int(start[at]), int(stop[at]))
-            row.append(np.full(len(a), at, dtype=np.int64))
-            low.append(a)
-            high.append(b)
-    spread = np.concatenate(row)
-    repeated = Demands(
-        rows.task[spread],
-        rows.resource[spread],
-        rows.amount[spread],
-        rows.timing[spread],
-        rows.kind[spread],
+    kept = [np.flatnonzero(~freed)]
+    low, high = [start[kept[0]]], [stop[kept[0]]]
+    released = np.flatnonzero(freed)
+    for k, place in grouped(suspensions.clock[rows.task[released]]):
+        clock, mine = suspensions.clocks[k], released[place]
+        # A task whose end is wrong (reported as such) may span ages: count it whole then.
+        ages = stop[mine] - start[mine] > _LONGEST
+        ages &= clock.between(start[mine], stop[mine]) > plan.duration[rows.task[mine]]
+        whole, mine = mine[ages], mine[~ages]
+        row, begin, end = clip(start[mine], stop[mine], _working(clock, start[mine], stop[mine]))
+        kept += [whole, mine[row]]
+        low += [start[whole], begin]
+        high += [stop[whole], end]
+    return rows.take(np.concatenate(kept)), np.concatenate(low), np.concatenate(high)
+
+
+def _working(clock: WorkingTime, start: IntArray, stop: IntArray) -> tuple[IntArray, IntArray]:
+    """Working intervals in the union of some intervals, and perhaps around it."""
+    order = np.argsort(start)
+    start, reach = start[order], np.maximum.accumulate(stop[order])
+    fresh = np.flatnonzero(
+        np.concatenate((np.ones(min(len(start), 1), bool), start[1:] > reach[:-1]))
     )
-    return repeated, np.concatenate(low), np.concatenate(high)
-
-
-_LONGEST = 1 << 20
+    last = np.append(fresh[1:], len(start))[: len(fresh)] - 1
+    parts = [
+        clock.within(a, b) for a, b in zip(start[fresh].tolist(), reach[last].tolist(), strict=True)
+    ]
+    none = np.empty(0, dtype=np.int64)
+    return (
+        np.concatenate([none, *(part[0] for part in parts)]),
+        np.concatenate([none, *(part[1] for part in parts)]),
+    )
 
 
 def check_renewables(plan: Plan, demands: Demands, suspensions: Suspensions) -> list[Violation]:
@@ -111,12 +118,12 @@ def check_renewables(plan: Plan, demands: Demands, suspensions: Suspensions) -> 
     if not len(first):
         return []
     found = []
-    for r in np.unique(resource[first]).tolist():
-        of_r = np.flatnonzero(rows.resource == r)
-        of_r = of_r[np.argsort(low[of_r], kind="stable")]
+    by_time = np.lexsort((low, rows.resource))
+    ranked = rows.resource[by_time]
+    for r, runs in grouped(resource[first]):
+        of_r = by_time[slice(*np.searchsorted(ranked, [r, r + 1]))]
         active: dict[int, int] = {}  # row -> end, of rows that may still run
         at = 0
-        runs = np.flatnonzero(resource[first] == r)
         for a, b in zip(first[runs].tolist(), last[runs].tolist(), strict=True):
             begin, finish = int(time[a]), int(time[b + 1])
             while at < len(of_r) and low[of_r[at]] < finish:
@@ -147,8 +154,7 @@ def check_consumables(plan: Plan, demands: Demands) -> list[Violation]:
     resources = plan.problem.resources
     rows = demands.only(demands.kind == ResourceKind.CONSUMABLE)
     found = []
-    for r in np.unique(rows.resource).tolist():
-        mine = np.flatnonzero(rows.resource == r)
+    for r, mine in grouped(rows.resource):
         total, amount = sum(rows.amount[mine].tolist()), int(resources.capacity[r])
         if total > amount:
             name = plan.resource(r)

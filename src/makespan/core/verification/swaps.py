@@ -57,22 +57,20 @@ def check_swaps(plan: Plan, on_machine: Demands) -> list[Violation]:
     successors: dict[int, list[int]] = {}
     for u, w in zip(later.tolist(), earlier.tolist(), strict=True):
         successors.setdefault(w, []).append(u)
+    cycles = _cycles(successors)
+    number = {task: k for k, cycle in enumerate(cycles) for task in cycle}
+    swapped: list[set[int]] = [set() for _ in cycles]
+    for u, w, r in zip(later.tolist(), earlier.tolist(), machine.tolist(), strict=True):
+        if u in number and number[u] == number.get(w):
+            swapped[number[u]].add(r)
+    after = plan.following()
     found = []
-    for cycle in _cycles(successors):
-        inside = set(cycle)
+    for cycle, machines in zip(cycles, swapped, strict=True):
         names = tuple(plan.task(i) for i in cycle)
-        swapped = sorted(
-            {
-                int(r)
-                for u, w, r in zip(later, earlier, machine, strict=True)
-                if int(u) in inside and int(w) in inside
-            }
-        )
-        time = int(plan.start[plan.following()[cycle[0]]])
-        where = [plan.resource(r) for r in swapped]
+        where = [plan.resource(r) for r in sorted(machines)]
         sentence = (
-            f"at {time} the jobs of {listed(names)} would have to swap {listed(where)} at once, "
-            "which blocking without swap forbids"
+            f"at {plan.start[after[cycle[0]]]} the jobs of {listed(names)} would have to swap "
+            f"{listed(where)} at once, which blocking without swap forbids"
         )
         found.append(Violation(ViolationKind.SWAP, names, where[0], len(cycle), sentence))
     return found

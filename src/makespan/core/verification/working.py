@@ -51,19 +51,17 @@ class _Pattern:
         return start[keep], end[keep]
 
 
-def _common(
-    first: tuple[IntArray, IntArray], second: tuple[IntArray, IntArray]
-) -> tuple[IntArray, IntArray]:
-    """Intersection of two sets of sorted disjoint intervals."""
-    # Each interval of `first` meets a contiguous range of `second`.
-    low = np.searchsorted(second[1], first[0], side="right")
-    high = np.searchsorted(second[0], first[1], side="left")
+def clip(
+    start: IntArray, end: IntArray, pieces: tuple[IntArray, IntArray]
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Each interval cut down to sorted disjoint pieces: row of the interval, start and end."""
+    # Every interval meets a contiguous range of pieces.
+    low = np.searchsorted(pieces[1], start, side="right")
+    high = np.searchsorted(pieces[0], end, side="left")
     size = np.maximum(high - low, 0)
-    mine = np.repeat(np.arange(len(size)), size)
-    other = np.arange(len(mine)) - np.repeat(np.cumsum(size) - size, size) + np.repeat(low, size)
-    return np.maximum(first[0][mine], second[0][other]), np.minimum(
-        first[1][mine], second[1][other]
-    )
+    row = np.repeat(np.arange(len(size)), size)
+    piece = np.arange(len(row)) + np.repeat(low - (np.cumsum(size) - size), size)
+    return row, np.maximum(start[row], pieces[0][piece]), np.minimum(end[row], pieces[1][piece])
 
 
 def _joint_pattern(calendars: Sequence[Calendar], low: int, high: int) -> _Pattern:
@@ -84,7 +82,7 @@ def _joint_pattern(calendars: Sequence[Calendar], low: int, high: int) -> _Patte
         period = 0
     joint = parts[0].within(low, high)
     for part in parts[1:]:
-        joint = _common(joint, part.within(low, high))
+        joint = clip(*joint, part.within(low, high))[1:]
     return _Pattern(joint[0], joint[1], period)
 
 
