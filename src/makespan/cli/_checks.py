@@ -172,10 +172,10 @@ def _plugins() -> Check:
 
 
 def _warm() -> Check:
-    from makespan.solvers.dispatch import warm
+    from makespan.cli._solving import compile_loops
 
     begun = time.perf_counter()
-    warm()
+    compile_loops()
     return Check("warm-up", "ok", f"compiled in {describe_seconds(time.perf_counter() - begun)}")
 
 

@@ -23,6 +23,11 @@ _QUIET_SECONDS = 5.0
 _LINE_SECONDS = 0.5
 """Plain lines: shortest time between two of them."""
 
+_PATIENCE_SECONDS = 5.0
+"""How long preparations may take before they are spoken of."""
+
+_PREPARING = "compiling the hot loops; only the first run does, and it is not counted as solving"
+
 _TRAIL = 6
 """Live panel: how many incumbents are shown."""
 
@@ -58,6 +63,9 @@ class _Log:
 class SilentView:
     """Shows nothing."""
 
+    def begin(self) -> None:
+        """Start no clock."""
+
     def report(self, progress: Progress) -> None:
         """Take a point and forget it."""
 
@@ -74,10 +82,16 @@ class LineView:
     def __init__(self, level_names: list[str]) -> None:
         self._log = _Log()
         self._names = level_names
-        self._begun = time.monotonic()
+        self._opened = time.monotonic()
+        self._begun: float | None = None
         self._shown: tuple[int, int | None, int | None] = (0, None, None)
         self._last = -_QUIET_SECONDS
         self._told = False
+        self._waiting = False
+
+    def begin(self) -> None:
+        """Start the clock."""
+        self._begun = time.monotonic()
 
     def report(self, progress: Progress) -> None:
         """Take one point of the history."""
@@ -88,6 +102,11 @@ class LineView:
         if stopping and not self._told:
             self._told = True
             _line("stopping: waiting for the engine's best schedule (Ctrl-C again abandons it)")
+        if self._begun is None:
+            if not self._waiting and time.monotonic() - self._opened > _PATIENCE_SECONDS:
+                self._waiting = True
+                _line(_PREPARING)
+            return
         now = time.monotonic() - self._begun
         level, best, bound, engine, _ = self._log.read()
         state = (level, best, bound)
@@ -124,7 +143,8 @@ class LiveView:
         self._names = level_names
         self._limit = time_limit
         self._asked = engine
-        self._begun = time.monotonic()
+        self._opened = time.monotonic()
+        self._begun: float | None = None
         self._spinner = Spinner("dots", style="cyan")
         self._live = Live(
             self._draw(stopping=False),
@@ -135,6 +155,10 @@ class LiveView:
             redirect_stderr=False,
         )
         self._live.start()
+
+    def begin(self) -> None:
+        """Start the clock."""
+        self._begun = time.monotonic()
 
     def report(self, progress: Progress) -> None:
         """Take one point of the history."""
@@ -155,7 +179,8 @@ class LiveView:
         from rich.text import Text
 
         level, best, bound, engine, trail = self._log.read()
-        elapsed = time.monotonic() - self._begun
+        waited = time.monotonic() - (self._begun or self._opened)
+        elapsed = 0.0 if self._begun is None else waited
         clock = Table.grid(padding=(0, 1))
         shown = describe_seconds(elapsed)
         if self._limit is None:
@@ -174,6 +199,8 @@ class LiveView:
         gap = "" if best is None or bound is None else f"  (gap {describe_gap(best, bound)})"
         rows.add_row("bound", "…" if bound is None else f"{bound}{gap}")
         rows.add_row("engine", engine or self._asked)
+        if self._begun is None and waited > _PATIENCE_SECONDS:
+            rows.add_row("", Text(_PREPARING, style="yellow"))
         if len(trail) > 1:
             rows.add_row("progress", " → ".join(map(str, trail)))
         footer = "stopping, Ctrl-C again abandons" if stopping else "Ctrl-C keeps the best"
