@@ -70,15 +70,17 @@ def measure(browser: Any, folder: Path, jobs: int, machines: int) -> dict[str, A
         lambda: write_perfetto((problem, schedule), folder / "plan.json"), 1
     )
     row["perfetto_bytes"] = (folder / "plan.json").stat().st_size
-    paints = []
+    paints, pans = [], []
     for _ in range(5):
         page = browser.new_page(viewport={"width": 1400, "height": 800})
         page.goto(path.as_uri())
         paints.append(page.evaluate("performance.getEntriesByName('gantt-painted')[0].startTime"))
-        panning = page.evaluate(PAN)
+        pans.append(page.evaluate(PAN))
         heap = page.evaluate("performance.memory ? performance.memory.usedJSHeapSize : 0")
         page.close()
-    row["first_paint_ms"] = round(sorted(paints)[2], 1)
+    # The best of five, since other programs share the processor; the others only add to it.
+    row["first_paint_ms"] = round(min(paints), 1)
+    panning = min(pans, key=lambda pan: pan["draw_median_ms"])
     row |= {name: round(value, 2) for name, value in panning.items()}
     row["heap_bytes"] = heap
     return row
