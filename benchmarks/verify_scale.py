@@ -6,8 +6,8 @@ their job and machine allow. The broken schedule starts every 97th task one tick
 problem adds rules of every other kind that the schedule keeps: calendars that suspend, setups,
 blocking without swap where tasks follow at once, renewables with steps, consumables, reservoirs,
 windows, forbidden intervals, no-overlap sets, links and selections.
-Medians of wall seconds; the peak is what Python and NumPy allocate during one call, traced in a
-call of its own.
+Medians of wall and processor seconds (they differ where other programs run, see the load); the
+peak is what Python and NumPy allocate during one call, traced in a call of its own.
 """
 
 from __future__ import annotations
@@ -185,17 +185,19 @@ _WHOLE = (np.array([[1, 2]], dtype=np.int64), (True,))
 
 def timed(problem: Problem, schedule: Schedule, runs: int) -> dict[str, object]:
     """Median seconds and peak allocation of verifying one schedule."""
-    taken = []
+    taken, busy = [], []
     for _ in range(runs):
-        begun = time.perf_counter()
+        begun, begun_cpu = time.perf_counter(), time.process_time()
         found = verify(problem, schedule)
         taken.append(time.perf_counter() - begun)
+        busy.append(time.process_time() - begun_cpu)
     tracemalloc.start()
     verify(problem, schedule)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return {
         "median_s": round(statistics.median(taken), 4),
+        "median_cpu_s": round(statistics.median(busy), 4),
         "runs_s": [round(t, 4) for t in taken],
         "violations": len(found),
         "peak_bytes_per_task": round(peak / problem.tasks.count, 1),
@@ -236,17 +238,18 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON file for the raw numbers")
     options = parser.parse_args()
     results = []
-    print(f"{'tasks':>8} {'schedule':>9} {'median s':>9} {'bytes/task':>11} {'violations':>11}")
+    load = [round(value, 2) for value in os.getloadavg()]
+    titles = ("tasks", "schedule", "median s", "cpu s", "bytes/task", "violations")
+    print("".join(f"{title:>11}" for title in titles))
     for size in options.sizes:
         row = measure(size, options.seed, options.runs)
         results.append(row)
         for case in ("feasible", "broken", "rich"):
             cells = row[case]
             assert isinstance(cells, dict)
-            print(
-                f"{row['tasks']:>8} {case:>9} {cells['median_s']:>9} "
-                f"{cells['peak_bytes_per_task']:>11} {cells['violations']:>11}"
-            )
+            shown = ("median_s", "median_cpu_s", "peak_bytes_per_task", "violations")
+            columns = (row["tasks"], case, *(cells[name] for name in shown))
+            print("".join(f"{cell!s:>11}" for cell in columns))
     document = {
         "benchmark": "verify_scale",
         "question": "How long does it take to verify large schedules?",
@@ -256,6 +259,7 @@ def main() -> None:
         "numpy": np.__version__,
         "machine": f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_before": load,
         "seed": options.seed,
         "runs": options.runs,
         "results": results,

@@ -78,7 +78,7 @@ class Turns:
         self.stop = np.where(self.instant, self.start, self.stop)
         #: End of occupancy: until the job's next present task starts where blocking rules.
         self.leave = self.stop
-        self.after = np.full(len(self.task), -1, dtype=np.int64)
+        self.after = np.empty(0, dtype=np.int64)  # filled where something blocks
         codes = plan.blocking_codes(real)[order]
         if codes.any():
             self.after = plan.following()[self.task]
