@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from makespan.cli import _files
 from makespan.cli._files import check_target, check_targets, write_text
 from makespan.core.errors import OptionError
 
@@ -97,7 +96,7 @@ def test_a_failed_write_leaves_the_old_file_whole(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr("makespan.cli._files.os.fsync", full)
     with pytest.raises(OptionError, match=r"--csv: cannot write .*No space left"):
         write_text(str(path), "new", "--csv")
     assert path.read_text() == "old"

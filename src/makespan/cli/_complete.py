@@ -1,4 +1,4 @@
-"""What shell completion offers: instances, files, engines, formats, systems.
+"""What shell completion offers: instances, engines, formats, systems; files are the shell's.
 
 Completion must never print or fail, whatever the state of the installation, so every source of
 words is asked inside :func:`_words`.
@@ -17,21 +17,6 @@ def _words(source: Callable[[], Iterable[str]], incomplete: str) -> list[str]:
         return []
 
 
-def files(incomplete: str) -> list[str]:
-    """Paths that begin with what was typed; directories end in a slash."""
-
-    def source() -> Iterable[str]:
-        typed = Path(incomplete).expanduser()
-        folder = typed if incomplete.endswith("/") else typed.parent
-        shown = incomplete[: incomplete.rfind("/") + 1]
-        for path in sorted(folder.iterdir()):
-            if path.name.startswith(".") and not typed.name.startswith("."):
-                continue
-            yield f"{shown}{path.name}{'/' if path.is_dir() else ''}"
-
-    return _words(source, incomplete)
-
-
 def instances(incomplete: str) -> list[str]:
     """Names of built-in instances."""
 
@@ -44,8 +29,14 @@ def instances(incomplete: str) -> list[str]:
 
 
 def problems(incomplete: str) -> list[str]:
-    """Built-in instances and files."""
-    return files(incomplete) + instances(incomplete)
+    """Built-in instances, and files beside them.
+
+    Where no instance fits nothing is offered, and the shell completes files as it always does.
+    """
+    found = instances(incomplete) if incomplete else []
+    if not found:
+        return []
+    return found + _words(lambda: sorted(path.name for path in Path().iterdir()), incomplete)
 
 
 def blocking(incomplete: str) -> list[str]:

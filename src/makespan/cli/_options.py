@@ -24,7 +24,6 @@ Json = Annotated[
         "--json",
         metavar="FILE",
         help="Write the outcome as JSON for machines; - is standard output.",
-        autocompletion=_complete.files,
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print nothing but errors.")]
@@ -72,13 +71,7 @@ Blocking = Annotated[
 ]
 Output = Annotated[
     str,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="File to write; - is standard output.",
-        autocompletion=_complete.files,
-    ),
+    typer.Option("--output", "-o", metavar="FILE", help="File to write; - is standard output."),
 ]
 To = Annotated[
     str | None,

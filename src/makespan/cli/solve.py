@@ -52,9 +52,7 @@ def solve(
     blocking: _options.Blocking = None,
     hint: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE", help="Schedule to start from.", autocompletion=_complete.files
-        ),
+        typer.Option(metavar="FILE", help="Schedule to start from."),
     ] = None,
     explain: Annotated[
         bool,
@@ -66,48 +64,25 @@ def solve(
     ] = False,
     html: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=_OUTPUTS,
-            metavar="FILE",
-            help="Interactive Gantt chart.",
-            autocompletion=_complete.files,
-        ),
+        typer.Option(rich_help_panel=_OUTPUTS, metavar="FILE", help="Interactive Gantt chart."),
     ] = None,
     svg: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=_OUTPUTS,
-            metavar="FILE",
-            help="Gantt chart as a picture.",
-            autocompletion=_complete.files,
-        ),
+        typer.Option(rich_help_panel=_OUTPUTS, metavar="FILE", help="Gantt chart as a picture."),
     ] = None,
     csv: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=_OUTPUTS,
-            metavar="FILE",
-            help="Schedule as a table.",
-            autocompletion=_complete.files,
-        ),
+        typer.Option(rich_help_panel=_OUTPUTS, metavar="FILE", help="Schedule as a table."),
     ] = None,
     save: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_OUTPUTS,
-            metavar="FILE",
-            help="Schedule for verify and --hint.",
-            autocompletion=_complete.files,
+            rich_help_panel=_OUTPUTS, metavar="FILE", help="Schedule for verify and --hint."
         ),
     ] = None,
     perfetto: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=_OUTPUTS,
-            metavar="FILE",
-            help="Trace for ui.perfetto.dev.",
-            autocompletion=_complete.files,
-        ),
+        typer.Option(rich_help_panel=_OUTPUTS, metavar="FILE", help="Trace for ui.perfetto.dev."),
     ] = None,
     json: _options.Json = None,
     input_format: _options.InputFormat = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from makespan.cli import _complete, _options
+from makespan.cli import _options
 from makespan.cli._files import check_targets
 from makespan.cli._session import NEGATIVE, OK, Session
 
@@ -19,7 +19,6 @@ def verify(
             metavar="SCHEDULE",
             help="Schedule file, or what solve wrote with --save, --json or --csv; - is "
             "standard input.",
-            autocompletion=_complete.files,
             show_default=False,
         ),
     ],
