@@ -27,7 +27,7 @@ $(BIN)/python:
 # contains the core, so that its stamp serves both.
 $(VENV)/.core: pyproject.toml | $(BIN)/python
 	@echo "Installing makespan into $(VENV) ..."
-	@$(PIP) install --quiet --editable .
+	@$(PIP) install --quiet --no-compile --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
@@ -37,7 +37,8 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 
 demo: $(VENV)/.core  ## solve a classic job shop to proven optimality and draw it
 	@mkdir -p $(DEMO)
-	$(BIN)/makespan solve ft10 --threads 8 --time 150 --save $(DEMO)/ft10.json --html $(DEMO)/ft10.html
+	$(BIN)/makespan solve ft10 --engine cpsat --threads 8 --time 150 \
+	  --save $(DEMO)/ft10.json --html $(DEMO)/ft10.html
 	$(BIN)/makespan verify ft10 $(DEMO)/ft10.json
 	@echo
 	@echo "Open $(DEMO)/ft10.html in a browser to see the schedule."
