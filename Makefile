@@ -61,8 +61,12 @@ imports: $(VENV)/.dev  ## which room may import which
 wheel: $(VENV)/.dev  ## build the wheel and try it in an empty environment
 	$(BIN)/python scripts/check_wheel.py
 
-bench: $(VENV)/.dev  ## measure; results go to benchmarks/results
-	$(BIN)/python benchmarks/startup.py --output benchmarks/results/startup.json
+bench: $(VENV)/.dev  ## measure; takes long, raw numbers go beside the scripts
+	$(BIN)/python benchmarks/startup.py --output benchmarks/startup.json
+	$(BIN)/python benchmarks/verify_scale.py --output benchmarks/verify_scale.json
+	$(BIN)/python benchmarks/gantt_page.py > benchmarks/gantt_page.json.new \
+	  && mv benchmarks/gantt_page.json.new benchmarks/gantt_page.json
+	$(BIN)/python benchmarks/cpsat_vs_peers/run.py
 
 docs: $(VENV)/.dev  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
