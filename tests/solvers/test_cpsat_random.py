@@ -42,10 +42,12 @@ def narrowed(problem: Problem) -> Problem:
 
 
 def small(features: frozenset[str], most: int) -> st.SearchStrategy[Problem]:
+    """Problems small enough for brute force."""
     return problems(max_tasks=4, features=features, most_features=most).map(narrowed)
 
 
 def agrees(problem: Problem) -> None:
+    """Engine, cross-check and brute force tell the same."""
     result = run(problem)
     best = oracle.best(problem, problem.horizon_end)
     if best is None:

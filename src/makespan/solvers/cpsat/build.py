@@ -23,7 +23,7 @@ from makespan.solvers.cpsat.domains import StartDomains
 from makespan.solvers.cpsat.facts import Facts
 from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
 from makespan.solvers.cpsat.machines import Departures
-from makespan.solvers.cpsat.model import Interval, Model
+from makespan.solvers.cpsat.model import Model
 from makespan.solvers.cpsat.objective import Terms
 from makespan.solvers.cpsat.plan import Plan
 from makespan.solvers.cpsat.setups import Setups
@@ -59,7 +59,6 @@ class Build:
         self.tasks = Variables(self.model, self.facts, self.domains)
         self.departures = Departures(self)
         self.wants_setup_cost = ObjectiveKind.SETUP_COST in problem.objective.kinds
-        self._closing: list[Interval] | None = None
         self.terms = Terms(self)
         for theme in (timing, machines, swaps, capacity, selection):
             theme.post(self)
@@ -68,10 +67,6 @@ class Build:
     def setups(self) -> Setups:
         """Circuits of the machines with setups."""
         return Setups(self)
-
-    def closing_intervals(self) -> list[Interval]:
-        """An interval after the makespan, which tells energy cuts where the schedule ends."""
-        return []
 
     def plan(self, schedule: Schedule) -> Plan:
         """View of a schedule that hint rules read."""

@@ -76,10 +76,6 @@ def _renewable(build: Build, resource: int) -> None:
             demands.append(top - level)
     if table.released_in_breaks[resource]:
         top += _released(build, amounts, intervals, demands)
-    elif len(levels) == 1:
-        closing = build.closing_intervals()
-        intervals += closing
-        demands += [top] * len(closing)
     build.model.add_cumulative(intervals, demands, top)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from makespan.core.calendar import complement, intersect, merge_intervals
-from makespan.core.vocabulary import IntArray, ResourceKind
+from makespan.core.vocabulary import BoolArray, IntArray, ResourceKind
 from makespan.core.working_time import WorkingTime
 from makespan.solvers.cpsat.facts import Facts
 from makespan.solvers.cpsat.windows import Windows
@@ -81,6 +81,20 @@ class StartDomains:
         resources = self._problem.resources
         self._calendar: list[int] = resources.calendar.tolist()
         self._suspends: list[bool] = resources.suspend.tolist()
+        self._ruled: list[bool] = self._ruled_modes().tolist()
+
+    def _ruled_modes(self) -> BoolArray:
+        """Modes whose starts depend on more than the window: calendars, steps, forbidden time."""
+        modes, resources = self._problem.modes, self._problem.resources
+        stepped = np.diff(resources.step_ptr) > 0
+        special = (resources.calendar >= 0) | stepped
+        renewable = resources.kind[modes.demand_resource] == ResourceKind.RENEWABLE
+        scarce = modes.demand_amount > resources.capacity[modes.demand_resource]
+        ruled = np.zeros(modes.count, dtype=np.bool_)
+        ruled[modes.demand_mode()[special[modes.demand_resource] | (renewable & scarce)]] = True
+        tasks = self._problem.tasks
+        ruled |= (np.diff(tasks.forbidden_ptr) > 0)[modes.task]
+        return ruled
 
     def earliest(self, task: int) -> int:
         """Earliest start of ``task``."""
@@ -94,7 +108,7 @@ class StartDomains:
         """Start sets of ``mode`` inside its task's window."""
         facts = self._facts
         task, work = facts.mode_task[mode], facts.duration[mode]
-        if not self._stated:
+        if not self._stated or not self._ruled[mode]:
             return self._plain(task, work)
         return self.restricted(mode, forbidden=True, resources=None)
 

@@ -21,7 +21,7 @@ from makespan.core.verify import verify
 from makespan.core.vocabulary import ObjectiveKind, Status
 from makespan.solvers.cpsat.build import Build, build
 from makespan.solvers.cpsat.model import Expression
-from makespan.solvers.cpsat.options import CpSatOptions, configure
+from makespan.solvers.cpsat.options import CpSatOptions, Shape, configure
 from makespan.solvers.engine import ProgressCallback
 
 _POLL_SECONDS: Final = 0.02
@@ -79,7 +79,9 @@ def cross_check(problem: Problem, *, time_limit: float | None = None, threads: i
     built = build(problem, horizon=min(problem.horizon_end, 2 * horizon_bound(problem) + 1))
     solver = cp_model.CpSolver()
     left = None if time_limit is None else time_limit - (time.perf_counter() - began)
-    configure(solver, CpSatOptions(presolve=False), threads=threads, seed=1, seconds=left)
+    configure(
+        solver, CpSatOptions(presolve=False), Shape(0, False), threads=threads, seed=1, seconds=left
+    )
     solver.parameters.linearization_level = 0
     solver.parameters.symmetry_level = 0
     status = _status(solver.solve(built.model.cp), built)
@@ -227,7 +229,14 @@ class _Run:
         left = self._left()
         if left is not None and level < len(self._bounds) - 1:
             left *= self._options.level_share
-        configure(solver, self._options, threads=self._threads, seed=self._seed, seconds=left)
+        configure(
+            solver,
+            self._options,
+            Shape.of(self._problem),
+            threads=self._threads,
+            seed=self._seed,
+            seconds=left,
+        )
         recorder = _Recorder(self, level)
         solver.best_bound_callback = recorder.bound
         with _stopped_by(self._stop, solver):
@@ -239,14 +248,18 @@ class _Run:
         if status is not Status.INFEASIBLE:
             if isinstance(expression, int):
                 self._bounds[level] = expression
-            elif status is not Status.UNKNOWN or math.isfinite(solver.best_objective_bound):
-                self._bounds[level] = self._floor(level, solver)
+            else:
+                proven = (
+                    recorder.proven if status is Status.UNKNOWN else solver.best_objective_bound
+                )
+                self._bounds[level] = self._floor(level, proven, model.objective_floor())
         if status is Status.OPTIMAL:
             self._bounds[level] = self._values[level]
         return status
 
-    def _floor(self, level: int, solver: cp_model.CpSolver) -> int | None:
-        bound: int = math.ceil(solver.best_objective_bound - 1e-6)
+    def _floor(self, level: int, proven: float | None, static: int) -> int:
+        """Bound of a level; a search that never began proves only what the domains say."""
+        bound = static if proven is None else max(static, math.ceil(proven - 1e-6))
         return min(bound, self._values[level]) if self._values else bound
 
     def record(self, level: int, objective: int | None, bound: int | None) -> None:
@@ -296,6 +309,11 @@ class _Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # unt
         """Record a new proven bound."""
         self._bound = math.ceil(value - 1e-6)
         self._tell()
+
+    @property
+    def proven(self) -> int | None:
+        """Last bound the backend reported, if any."""
+        return self._bound
 
     def _tell(self) -> None:
         if self._failure is not None:

@@ -21,7 +21,7 @@ def post(build: Build) -> None:
             continue
         with build.model.labelled(machine_label(build, r)):
             if len(intervals) > 1:
-                build.model.add_no_overlap([*intervals, *build.closing_intervals()])
+                build.model.add_no_overlap(intervals)
 
 
 def machine_label(build: Build, resource: int) -> ConstraintLabel:

@@ -229,6 +229,15 @@ class Model:
         """Value of every variable in ``plan``, in the backend's order."""
         return [rule(plan) for rule in self._rules]
 
+    def objective_floor(self) -> int:
+        """Value that the domains alone keep the objective from undercutting."""
+        objective, variables = self.cp.proto.objective, self.cp.proto.variables
+        floor = round(objective.offset)
+        for k, coefficient in zip(objective.vars, objective.coeffs, strict=True):
+            domain = list(variables[k].domain)
+            floor += coefficient * (domain[0] if coefficient > 0 else domain[-1])
+        return int(floor)
+
     def set_hint(self, plan: Plan) -> None:
         """Replace the hint by the complete assignment that ``plan`` stands for."""
         values = self.hint_values(plan)

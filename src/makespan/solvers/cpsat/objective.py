@@ -24,7 +24,7 @@ from makespan.core.vocabulary import (
 )
 from makespan.solvers.cpsat.model import VALUE_LIMIT, Expression, IntVar
 from makespan.solvers.cpsat.plan import Plan
-from makespan.solvers.cpsat.redundant import post_makespan_loads
+from makespan.solvers.cpsat.redundant import Loads
 
 if TYPE_CHECKING:
     from makespan.solvers.cpsat.build import Build
@@ -116,9 +116,12 @@ class Terms:
         tasks = self._job_tasks(list(range(self._build.facts.task_count)))
         if not tasks:
             return 0
-        makespan = self._above(tasks, 0, 1, -VALUE_LIMIT, 0)
-        if not self._build.model.relaxable:
-            post_makespan_loads(self._build, makespan)
+        if self._build.model.relaxable:
+            return self._above(tasks, 0, 1, -VALUE_LIMIT, 0)
+        loads = Loads(self._build)
+        bound = loads.bound()
+        makespan = self._above(tasks, 0, 1, -VALUE_LIMIT if bound is None else bound, 0)
+        loads.post(makespan)
         return makespan
 
     def _job_tasks(self, tasks: list[int]) -> list[int]:

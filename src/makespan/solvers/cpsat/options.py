@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ortools.sat.python import cp_model
 
 from makespan.core.errors import OptionError
+from makespan.core.problem import Problem
+from makespan.core.vocabulary import ResourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,60 @@ class CpSatOptions:
             )
 
 
+_TWO: Final = 2
+
+_PROVER_LIMIT: Final = 150
+"""Most machine operations for which the costly propagators below pay off (measured)."""
+
+_PROVER: Final = """
+    name: "prover"
+    use_dynamic_precedence_in_disjunctive: true
+    use_strong_propagation_in_disjunctive: true
+"""
+"""Full worker that closes small disjunctive problems in a fraction of the default's conflicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What decides which search suits a model.
+
+    Attributes
+    ----------
+    operations
+        Modes of positive duration on machines.
+    cumulative
+        Whether renewables limit the schedule.
+    """
+
+    operations: int
+    cumulative: bool
+
+    @classmethod
+    def of(cls, problem: Problem) -> Shape:
+        """Shape of a problem."""
+        modes = problem.modes
+        kind = problem.resources.kind[modes.demand_resource]
+        runs = modes.duration[modes.demand_mode()] > 0
+        return cls(
+            operations=int(((kind == ResourceKind.MACHINE) & runs).sum()),
+            cumulative=bool(((kind == ResourceKind.RENEWABLE) & runs).any()),
+        )
+
+
 def configure(
     solver: cp_model.CpSolver,
     options: CpSatOptions,
+    shape: Shape,
     *,
     threads: int,
     seed: int,
     seconds: float | None,
 ) -> None:
     """Set the backend's parameters for one level.
+
+    Measured on two workers: a full worker with strong disjunctive propagation proves ten-by-ten
+    job shops in a quarter of the conflicts but crawls on larger ones; quick restarts find
+    better project schedules.
 
     Parameters
     ----------
@@ -67,6 +115,15 @@ def configure(
     p.absolute_gap_limit = 0.0
     p.relative_gap_limit = 0.0
     p.cp_model_presolve = options.presolve
+    if shape.cumulative and not shape.operations:
+        p.search_branching = p.PORTFOLIO_WITH_QUICK_RESTART_SEARCH
+    elif 0 < shape.operations <= _PROVER_LIMIT and threads > 1:
+        # One worker for the proof; with two threads the other one improves schedules.
+        p.merge_text_format(f"subsolver_params {{ {_PROVER} }}")
+        if threads == _TWO:
+            p.subsolvers.append("prover")
+        else:
+            p.extra_subsolvers.append("prover")
     if options.deterministic_limit is not None:
         p.max_deterministic_time = options.deterministic_limit
         p.interleave_search = threads > 1

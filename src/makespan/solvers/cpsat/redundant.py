@@ -25,21 +25,30 @@ _HEADS: Final = 200
 """Distinct heads tried per resource; more cost time and rarely help."""
 
 
-def post_makespan_loads(build: Build, makespan: Expression) -> None:
-    """``capacity * (makespan - head - tail)`` covers the work on each resource."""
-    after = tails(build.problem).tolist()
-    table = build.problem.resources
-    lower = build.start
-    for r, kind in enumerate(build.facts.kind):
-        if kind not in (ResourceKind.MACHINE, ResourceKind.RENEWABLE):
-            continue
-        steps = table.step_capacity[table.step_ptr[r] : table.step_ptr[r + 1]].tolist()
-        capacity = max([int(table.capacity[r]), *steps])
-        if capacity > 0 and capacity * build.horizon < VALUE_LIMIT:
-            _relation(build, makespan, r, capacity, after)
-            lower = max(lower, _constant(build, r, capacity, after))
-    if lower > build.start:
-        build.model.define(makespan >= lower)
+class Loads:
+    """What the work on machines and renewables says about the makespan."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._after: list[int] = tails(build.problem).tolist()
+        table = build.problem.resources
+        self._capacity: dict[int, int] = {}
+        for r, kind in enumerate(build.facts.kind):
+            steps = table.step_capacity[table.step_ptr[r] : table.step_ptr[r + 1]].tolist()
+            capacity = max([int(table.capacity[r]), *steps])
+            timed = kind in (ResourceKind.MACHINE, ResourceKind.RENEWABLE)
+            if timed and capacity > 0 and capacity * build.horizon < VALUE_LIMIT:
+                self._capacity[r] = capacity
+
+    def bound(self) -> int | None:
+        """A makespan that no schedule undercuts, None if nothing is certain."""
+        found = [_constant(self._build, r, c, self._after) for r, c in self._capacity.items()]
+        return max((value for value in found if value is not None), default=None)
+
+    def post(self, makespan: Expression) -> None:
+        """``capacity * (makespan - head - tail)`` covers the work that modes may assign."""
+        for r, capacity in self._capacity.items():
+            _relation(self._build, makespan, r, capacity, self._after)
 
 
 def _work(build: Build, resource: int) -> dict[int, dict[int, int]]:
@@ -72,7 +81,7 @@ def _relation(
     build.model.define(capacity * makespan >= load + capacity * (head + tail))
 
 
-def _constant(build: Build, resource: int, capacity: int, after: list[int]) -> int:
+def _constant(build: Build, resource: int, capacity: int, after: list[int]) -> int | None:
     """Largest ``head + work / capacity + tail`` over subsets that use the resource for certain."""
     tasks, true = build.tasks, build.model.true
     rows = [
@@ -81,7 +90,7 @@ def _constant(build: Build, resource: int, capacity: int, after: list[int]) -> i
         if tasks[i].present is true and len(modes) == len(tasks[i].modes)
     ]
     if not rows:
-        return build.start
+        return None
     table = np.array(rows, dtype=np.int64)
     table = table[np.argsort(-table[:, 1], kind="stable")]
     heads = np.unique(table[:, 0])
