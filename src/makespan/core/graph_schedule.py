@@ -5,9 +5,11 @@ constraint between them whose order the schedule fixed: a lag, the order on a ma
 and blocking) or in a no-overlap set, the capacity of a renewable, the level of a reservoir. A task
 is critical if it, or a task it pushes directly or through others, then ends after the makespan.
 
-For tasks without breaks the next start is one tick later and the answer is exact. Where calendars
-or forbidden intervals make the next start a jump, every task called critical is, but a jump longer
-than a neighbour's slack is not followed up.
+Every task called critical is: no schedule that keeps the orders lets it start later and ends in
+time. The converse is exact for tasks without breaks on machines, in no-overlap sets and under lags.
+Two cases are not followed up, and may leave a task out: several tasks that end at one instant may
+each have room on a renewable or in a reservoir but not all together, and where calendars or
+forbidden intervals make the next start a jump, it may be longer than a neighbour's slack.
 """
 
 from __future__ import annotations
@@ -189,53 +191,45 @@ def _followers(at: _Places) -> IntArray:
     return follower
 
 
+def _in_order(at: _Places, task: IntArray, line: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Neighbours in order of (start, end) on each line: earlier task, later task, line."""
+    order = np.lexsort((task, at.end[task], at.start[task], line))
+    task, line = task[order], line[order]
+    k = np.flatnonzero(line[1:] == line[:-1])
+    return task[k], task[k + 1], line[k]
+
+
 def _machines(at: _Places, arcs: _Arcs) -> None:
     problem, resources = at.problem, at.problem.resources
     task, machine, _, _ = at.users(ResourceKind.MACHINE)
     working = at.busy[task]
-    order = np.lexsort((task[working], at.start[task[working]], machine[working]))
-    task_b, machine_b = task[working][order], machine[working][order]
-    pairs = np.flatnonzero(machine_b[1:] == machine_b[:-1])
-    i, j, where = task_b[pairs], task_b[pairs + 1], machine_b[pairs]
-    setup = np.zeros(len(pairs), dtype=np.int64)
+    i, j, where = _in_order(at, task[working], machine[working])
+    setup = np.zeros(len(i), dtype=np.int64)
     for number, table in enumerate(problem.setups):
         rows = np.flatnonzero(resources.setup[where] == number)
         setup[rows] = table.time[problem.tasks.family[i[rows]], problem.tasks.family[j[rows]]]
+    if not working.all():
+        # Milestones keep clear of tasks as tasks do of each other, but need no setup.
+        x, y, on = _in_order(at, task, machine)
+        some = ~(at.busy[x] & at.busy[y])
+        i, j, where = (np.concatenate(c) for c in ((i, x[some]), (j, y[some]), (where, on[some])))
+        setup = np.concatenate((setup, np.zeros(int(some.sum()), dtype=np.int64)))
     late = at.next_end[i] + setup > at.start[j]
     arcs.add(i[late], j[late], Cause.MACHINE, where[late])
+    # A blocked machine is freed by the start of its job's next task.
     code = np.maximum(problem.tasks.blocking[i], resources.blocking[where])
-    leaver = np.where(code > Blocking.NONE, _followers(at)[i], -1)
+    leaver = np.where((code > Blocking.NONE) & at.busy[i], _followers(at)[i], -1)
     late = (leaver >= 0) & (leaver != j) & (at.next_start[leaver] + setup > at.start[j])
     arcs.add(leaver[late], j[late], Cause.MACHINE, where[late])
-    if len(task) > len(task_b):
-        _instants_in_order(at, arcs, task, machine, Cause.MACHINE, milestones_only=True)
-
-
-def _instants_in_order(
-    at: _Places,
-    arcs: _Arcs,
-    task: IntArray,
-    line: IntArray,
-    cause: Cause,
-    *,
-    milestones_only: bool = False,
-) -> None:
-    """Pushes between neighbours in order of (start, end) on each line."""
-    order = np.lexsort((task, at.end[task], at.start[task], line))
-    task, line = task[order], line[order]
-    pairs = line[1:] == line[:-1]
-    if milestones_only:
-        pairs &= ~(at.busy[task[1:]] & at.busy[task[:-1]])
-    pairs &= at.next_end[task[:-1]] > at.start[task[1:]]
-    k = np.flatnonzero(pairs)
-    arcs.add(task[k], task[k + 1], cause, line[k])
 
 
 def _no_overlaps(at: _Places, arcs: _Arcs) -> None:
     sets = at.problem.no_overlaps
     line = np.repeat(np.arange(sets.count, dtype=np.int64), np.diff(sets.ptr))
     here = at.present[sets.member]
-    _instants_in_order(at, arcs, sets.member[here].astype(np.int64), line[here], Cause.NO_OVERLAP)
+    i, j, where = _in_order(at, sets.member[here].astype(np.int64), line[here])
+    late = at.next_end[i] > at.start[j]
+    arcs.add(i[late], j[late], Cause.NO_OVERLAP, where[late])
 
 
 def _renewables(at: _Places, arcs: _Arcs) -> None:
