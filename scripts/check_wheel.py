@@ -36,7 +36,7 @@ for name, times in {"table": (3, 2), "chair": (2, 4)}.items():
     b.precedence(cut, bore)
 b.minimise("makespan")
 problem = b.build()
-result = solve(problem, time_limit=20)
+result = solve(problem, time_limit=300)
 assert result.status.value == "OPTIMAL", result
 assert result.objective == 8, result
 assert result.schedule is not None
@@ -88,7 +88,7 @@ def check_wheel(wheel: Path, folder: Path) -> None:
     run([python, "-m", "pip", "check"], cwd=work, env=env)
     makespan = scripts / "makespan"
     run([makespan, "--help"], cwd=work, env=env)
-    run([makespan, "solve", "ft06", "--json", "ft06.json"], cwd=work, env=env)
+    run([makespan, "solve", "ft06", "--time", "300", "--save", "ft06.json"], cwd=work, env=env)
     run([makespan, "verify", "ft06", "ft06.json"], cwd=work, env=env)
     print(run([python, "-c", SNIPPET], cwd=work, env=env), end="")
 
