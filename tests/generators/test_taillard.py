@@ -191,3 +191,23 @@ def test_lehmer_rejects_seeds_outside_its_group(seed: int) -> None:
     """Seeds the generator cannot leave or reach are errors."""
     with pytest.raises(OptionError, match="not in 1"):
         Lehmer(seed)
+
+
+def test_a_permutation_schedule_of_tfs056_beats_the_table_it_came_from() -> None:
+    """The upper value of tfs056 is that of a permutation, evaluated here."""
+    order = [
+        14, 37, 3, 18, 8, 33, 11, 21, 42, 5, 13, 49, 50, 20, 28, 45, 43, 41, 46, 15, 24, 44, 40,
+        36, 39, 4, 16, 47, 17, 27, 1, 26, 10, 19, 32, 25, 30, 7, 2, 31, 23, 6, 48, 22, 29, 34, 9,
+        35, 38, 12,
+    ]  # fmt: skip
+    _, duration = matrices(named_instance("tfs056"))
+    done = np.zeros(20, dtype=np.int64)
+    for job in order:
+        moment = 0
+        for machine in range(20):
+            moment = max(moment, int(done[machine])) + int(duration[job - 1, machine])
+            done[machine] = moment
+    assert sorted(order) == list(range(1, 51))
+    known = best_known("tfs056")
+    assert known is not None
+    assert done[-1] == known.upper == 3680

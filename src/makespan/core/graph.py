@@ -53,22 +53,27 @@ def is_order_arc(problem: Problem) -> BoolArray:
 
 
 def adjacency(count: int, row: IndexArray, neighbour: IndexArray, relation: IntArray) -> Adjacency:
-    """CSR of the arcs row -> neighbour between ``count`` tasks; O(count + a log a)."""
-    order = np.argsort(row.astype(np.int64) * count + neighbour, kind="stable")
+    """CSR of the arcs row -> neighbour between ``count`` tasks; O(count + a)."""
+    order = np.arange(len(row), dtype=np.int64)
+    for key in (neighbour, row):
+        place = np.zeros(count + 1, dtype=np.int64)
+        ranked = np.empty_like(order)
+        loops.run(loops.bucket, count + len(row), key, order, place, ranked)
+        order = ranked
     ptr = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(np.bincount(row, minlength=count), out=ptr[1:])
     return Adjacency(ptr, neighbour[order], relation[order])
 
 
 def successors(problem: Problem) -> Adjacency:
-    """Targets of the order arcs that leave each task; O(n + p log p)."""
+    """Targets of the order arcs that leave each task; O(n + p)."""
     rows = problem.precedences
     arcs = np.flatnonzero(is_order_arc(problem))
     return adjacency(problem.tasks.count, rows.source[arcs], rows.target[arcs], arcs)
 
 
 def predecessors(problem: Problem) -> Adjacency:
-    """Sources of the order arcs that enter each task; O(n + p log p)."""
+    """Sources of the order arcs that enter each task; O(n + p)."""
     rows = problem.precedences
     arcs = np.flatnonzero(is_order_arc(problem))
     return adjacency(problem.tasks.count, rows.target[arcs], rows.source[arcs], arcs)
@@ -89,7 +94,7 @@ def order_and_depth(arcs: Adjacency) -> tuple[IntArray, IntArray]:
 def find_precedence_cycle(problem: Problem) -> list[int] | None:
     """Tasks of a cycle of order arcs, each before the next and the last before the first, or None.
 
-    O(n + p log p). Of several cycles any may be named, but equal problems give equal answers.
+    O(n + p). Of several cycles any may be named, but equal problems give equal answers.
     """
     if not problem.precedences.count:
         return None
@@ -123,7 +128,7 @@ def _ordered(problem: Problem) -> tuple[Adjacency, IntArray, IntArray]:
 
 
 def topological_order(problem: Problem) -> IntArray:
-    """Tasks so that every order arc points forward, int64 (n,); O(n + p log p).
+    """Tasks so that every order arc points forward, int64 (n,); O(n + p).
 
     Raises
     ------
@@ -134,7 +139,7 @@ def topological_order(problem: Problem) -> IntArray:
 
 
 def depths(problem: Problem) -> IntArray:
-    """Number of order arcs on the longest path to each task, int64 (n,); O(n + p log p).
+    """Number of order arcs on the longest path to each task, int64 (n,); O(n + p).
 
     Raises
     ------
@@ -157,7 +162,7 @@ def top_levels(problem: Problem, duration: IntArray | None = None) -> IntArray:
     """Longest path of order arcs to the start of each task, in ticks, int64 (n,).
 
     Durations (default: the shortest mode of each task) and minimum lags count; releases and other
-    relations do not. O(n + p log p).
+    relations do not. O(n + p).
 
     Raises
     ------
@@ -176,7 +181,7 @@ def top_levels(problem: Problem, duration: IntArray | None = None) -> IntArray:
 def bottom_levels(problem: Problem, duration: IntArray | None = None) -> IntArray:
     """Longest path of order arcs from the start of each task to the end of the last, in ticks.
 
-    The task's own duration counts; see :func:`top_levels`. int64 (n,); O(n + p log p).
+    The task's own duration counts; see :func:`top_levels`. int64 (n,); O(n + p).
 
     Raises
     ------

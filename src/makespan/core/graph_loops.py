@@ -50,6 +50,24 @@ def topological(
     return tail
 
 
+def bucket(
+    key: Sequence[int],
+    item: Sequence[int],
+    place: MutableSequence[int],
+    result: MutableSequence[int],
+) -> int:
+    """Stable counting sort of ``item`` by ``key[item]``; ``place`` starts at 0. O(keys + items)."""
+    for k in range(len(item)):
+        place[key[item[k]] + 1] += 1
+    for i in range(1, len(place)):
+        place[i] += place[i - 1]
+    for k in range(len(item)):
+        i = key[item[k]]
+        result[place[i]] = item[k]
+        place[i] += 1
+    return 0
+
+
 def longest(
     order: Sequence[int],
     ptr: Sequence[int],
