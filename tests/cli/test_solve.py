@@ -313,3 +313,33 @@ def test_an_objective_that_says_nothing_is_warned_about(invoke: Invoke) -> None:
     assert result.exit_code == 0
     assert "nothing has a due date, so total_tardiness is always 0" in result.stderr
     assert "makespan is always 0" not in result.stderr
+
+
+def test_a_schedule_is_explained(invoke: Invoke, checked: Check) -> None:
+    """The critical chain with what each task waits for, and the busiest resources."""
+    result = invoke("solve", "ft06", "--explain", "--json", "-")
+    told = checked(result.stdout)["explanation"]
+    assert told["kind"] == "schedule"
+    assert told["chain"][0]["pushed_by"] is None
+    assert told["chain"][-1]["end"] == 197
+    assert {step["task"] for step in told["chain"]} <= set(told["critical"])
+    assert 0 < told["bottlenecks"][0]["utilisation"] <= 1
+    assert "why not shorter" in result.stderr
+    assert checked(invoke("solve", "ft06", "--json", "-").stdout)["explanation"] is None
+
+
+def test_infeasibility_is_explained(
+    invoke: Invoke, checked: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The constraints that clash, one per line, in the problem's own names."""
+    from makespan.solvers import explain
+
+    lines = "job 'A' ends by 8\ntask 'cut' takes 9"
+    monkeypatch.setattr(makespan, "solve", lambda *_a, **_o: Result(Status.INFEASIBLE))
+    monkeypatch.setattr(explain, "explain_infeasibility", lambda _problem: lines)
+    result = invoke("solve", "ft06", "--explain", "--json", "-")
+    document = checked(result.stdout)
+    assert result.exit_code == 1
+    assert document["explanation"] == {"kind": "conflict", "conflict": lines.splitlines()}
+    assert document["conflict"] == lines.splitlines()
+    assert "task 'cut' takes 9" in result.stderr

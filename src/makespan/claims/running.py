@@ -64,6 +64,7 @@ def experiment_of(claim: Claim) -> Experiment:
 def reproduce(claim: Claim, given: Conditions) -> ClaimResult:
     """Run the claim's experiment once."""
     experiment = experiment_of(claim)
+    load = _load()
     begun = time.perf_counter()
     measurement = experiment(given)
     seconds = time.perf_counter() - begun
@@ -77,7 +78,7 @@ def reproduce(claim: Claim, given: Conditions) -> ClaimResult:
         explanation=measurement.explanation,
         scope="quick" if given.quick else "full",
         seconds=seconds,
-        machine=describe_machine(),
+        machine=f"{describe_machine()}{load}",
         versions=versions(),
         seeds=measurement.seeds,
         date=datetime.now(UTC).date().isoformat(),
@@ -91,6 +92,13 @@ def describe_machine() -> str:
     from makespan.solvers.solving import available_cores
 
     return f"{_processor()}, {available_cores()} cores, {platform.system()}"
+
+
+def _load() -> str:
+    """What else the machine was doing, where the system tells."""
+    if not hasattr(os, "getloadavg"):
+        return ""
+    return f", load {os.getloadavg()[0]:.1f} at the start"
 
 
 def _processor() -> str:

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import typer
 
@@ -104,7 +104,15 @@ class Session:
         if exit_code != OK:
             raise typer.Exit(exit_code)
 
-    def _warn(self, message: Warning | str, *_where: object) -> None:
+    def _warn(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         self.note(f"makespan: warning: {message}")
 
     def __enter__(self) -> Self:

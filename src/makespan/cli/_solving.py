@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS = 0.1
 
-_COMPILED_ENGINES = frozenset({"auto", "cpsat", "dispatch"})
+_COMPILED_ENGINES = frozenset({"auto", "dispatch"})
 
 _COMPILING_RUNS = 40
 """Enough for every rule and scheme to be used once."""

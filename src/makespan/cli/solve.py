@@ -173,6 +173,9 @@ def _solve(
     violations = [] if result.schedule is None else verify(problem, result.schedule)
     known = known_makespan(problem, name, changed=changed)
     told = explanation(problem, result) if explain and not stopped else None
+    conflict = list(result.conflict)
+    if told is not None and told.kind == "conflict":
+        conflict = told.details["conflict"]
     exit_code = _exit_code(result, stopped=stopped, violated=bool(violations))
 
     failures = _write_outputs(problem, result, outputs, told)
@@ -209,6 +212,7 @@ def _solve(
             "instance": problem.name,
             "problem": problem_document(problem),
             **result_document(problem, result),
+            "conflict": conflict,
             "cancelled": stopped,
             "time_limit": limit,
             "verified": None if result.schedule is None else not violations,
