@@ -102,18 +102,20 @@ def test_self_hint_starts_from_a_dispatch_schedule() -> None:
     assert run(problem, options=CpSatOptions()).objectives == run(problem).objectives
 
 
-def test_equal_seeds_give_equal_results() -> None:
-    """Under a deterministic limit two runs agree in schedule and history."""
+@pytest.mark.parametrize("threads", [1, 2])
+def test_equal_seeds_give_equal_results(threads: int) -> None:
+    """Under a deterministic limit two runs agree in schedule, bounds and work done."""
     problem = shop(10, 8)
     options = CpSatOptions(deterministic_limit=0.3, self_hint=False)
     first, second = (
-        run(problem, options=options, threads=2, time_limit=None, seed=5) for _ in range(2)
+        run(problem, options=options, threads=threads, time_limit=None, seed=5) for _ in range(2)
     )
     assert first.schedule == second.schedule
     assert first.bounds == second.bounds
-    values = [[(p.level, p.objective, p.bound) for p in r.history] for r in (first, second)]
-    assert values[0] == values[1]
     assert first.deterministic_seconds == pytest.approx(second.deterministic_seconds)
+    if threads == 1:  # with more, the order in which workers report is not fixed
+        values = [[(p.level, p.objective, p.bound) for p in r.history] for r in (first, second)]
+        assert values[0] == values[1]
 
 
 def test_progress_is_monotone_and_ends_at_the_result() -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from ortools.sat.python import cp_model
 
-from makespan.core.errors import EngineError
+from makespan.core.errors import EngineError, MakespanError
 from makespan.core.horizon import horizon_bound
 from makespan.core.metrics import evaluate
 from makespan.core.problem import Problem
@@ -137,20 +137,26 @@ class _Run:
         share = _HINT_SECONDS if limit is None else min(_HINT_SECONDS, _HINT_SHARE * limit)
         patience = _PATIENCE_SECONDS if limit is None else min(_PATIENCE_SECONDS, 0.1 * limit)
         enough, found = threading.Event(), list[Schedule | None]()
+        failures: list[Exception] = []
 
         def dispatch() -> None:
-            from makespan.solvers.dispatch import DispatchSolver
+            try:
+                from makespan.solvers.dispatch import DispatchSolver
 
-            result = DispatchSolver().solve(
-                self._problem,
-                time_limit=share,
-                threads=self._threads,
-                seed=self._seed,
-                hint=None,
-                on_progress=None,
-                stop=enough,
-            )
-            found.append(result.schedule)
+                result = DispatchSolver().solve(
+                    self._problem,
+                    time_limit=share,
+                    threads=self._threads,
+                    seed=self._seed,
+                    hint=None,
+                    on_progress=None,
+                    stop=enough,
+                )
+                found.append(result.schedule)
+            except MakespanError:
+                found.append(None)  # dispatch cannot place this problem; search without it
+            except Exception as error:  # noqa: BLE001  # raised again in the caller's thread
+                failures.append(error)
 
         helper = threading.Thread(target=dispatch, name="makespan-first-schedule", daemon=True)
         helper.start()
@@ -158,21 +164,24 @@ class _Run:
         while helper.is_alive() and time.perf_counter() < deadline and not self._stop.is_set():
             helper.join(_POLL_SECONDS)
         enough.set()
+        if failures:
+            raise failures[0]
         return found[0] if found else None
 
     def solve(self, hint: Schedule | None) -> Result:
         """Run all levels from ``hint``."""
         problem = self._problem
         if hint is not None and len(hint) == problem.tasks.count and not verify(problem, hint):
-            self._accept(hint, 0)
+            self._accept(hint)
+            self.record(0, self._values[0], None)
         if self._stop.is_set():
             return self._result(Status.FEASIBLE if self._best is not None else Status.UNKNOWN)
         built = build(problem, horizon=self._horizon())
         expressions = [built.terms.level(level) for level in problem.objective.levels]
-        closed = True
         for level, expression in enumerate(expressions):
-            if level:
-                built.model.add(expressions[level - 1] <= self._values[level - 1])
+            # All earlier levels again: a later phase may have improved one that was not proven.
+            for earlier in range(level):
+                built.model.add(expressions[earlier] <= self._values[earlier])
             status = self._phase(built, level, expression, self._best or hint)
             if status is Status.INFEASIBLE:
                 if self._best is not None:
@@ -183,10 +192,9 @@ class _Run:
                 return self._result(Status.INFEASIBLE)
             if self._best is None:
                 return self._result(Status.UNKNOWN)
-            closed = closed and self._bounds[level] == self._values[level]
             if self._stop.is_set() or self._out_of_time():
-                closed = closed and level == len(expressions) - 1
                 break
+        closed = tuple(self._bounds) == self._values
         return self._result(Status.OPTIMAL if closed else Status.FEASIBLE)
 
     def _out_of_time(self) -> bool:
@@ -209,7 +217,7 @@ class _Run:
             bound = min(bound, max(latest, self._values[0] // weight))
         return max(bound, latest)
 
-    def _accept(self, schedule: Schedule, level: int) -> None:
+    def _accept(self, schedule: Schedule) -> None:
         values = evaluate(self._problem, schedule)
         if self._best is None or values < self._values:
             self._best, self._values = schedule, values
@@ -237,14 +245,14 @@ class _Run:
             seed=self._seed,
             seconds=left,
         )
-        recorder = _Recorder(self, level)
+        recorder = _Recorder(self, level, self._values[level] if self._values else None)
         solver.best_bound_callback = recorder.bound
         with _stopped_by(self._stop, solver):
             status = _status(solver.solve(model.cp, recorder), built)
         recorder.raise_failure()
         self._deterministic += solver.deterministic_time
         if status in (Status.OPTIMAL, Status.FEASIBLE):
-            self._accept(_schedule(built, solver), level)
+            self._accept(_schedule(built, solver))
         if status is not Status.INFEASIBLE:
             if isinstance(expression, int):
                 self._bounds[level] = expression
@@ -292,18 +300,20 @@ class _Run:
 class _Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped binding
     """Turns backend callbacks into progress; keeps the first failure of the caller's callback."""
 
-    def __init__(self, run: _Run, level: int) -> None:
+    def __init__(self, run: _Run, level: int, incumbent: int | None) -> None:
         super().__init__()
         self._run = run
         self._level = level
-        self._objective: int | None = None
+        self._objective = incumbent
         self._bound: int | None = None
         self._failure: BaseException | None = None
 
     def on_solution_callback(self) -> None:
         """Record a new incumbent."""
-        self._objective = round(self.objective_value)
-        self._tell()
+        value = round(self.objective_value)
+        if self._objective is None or value < self._objective:
+            self._objective = value
+            self._tell()
 
     def bound(self, value: float) -> None:
         """Record a new proven bound."""
