@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from ortools.sat.python import cp_model
@@ -16,25 +14,28 @@ from makespan.core.horizon import horizon_bound
 from makespan.core.metrics import evaluate
 from makespan.core.problem import Problem
 from makespan.core.result import Progress, Result
-from makespan.core.schedule import ABSENT, Schedule
+from makespan.core.schedule import Schedule
 from makespan.core.verify import verify
 from makespan.core.vocabulary import ObjectiveKind, Status
+from makespan.solvers.cpsat.backend import (
+    POLL_SECONDS,
+    Recorder,
+    schedule_of,
+    status_of,
+    stopped_by,
+)
 from makespan.solvers.cpsat.build import Build, build
 from makespan.solvers.cpsat.model import Expression
-from makespan.solvers.cpsat.options import CpSatOptions, Shape, configure
+from makespan.solvers.cpsat.options import CpSatOptions, Shape, configure, earliest_first
 from makespan.solvers.engine import ProgressCallback
 
-_POLL_SECONDS: Final = 0.02
 _HINT_SECONDS: Final = 1.0
 _HINT_SHARE: Final = 0.03
 _PATIENCE_SECONDS: Final = 5.0
 
-_STATUS: Final = {
-    cp_model.OPTIMAL: Status.OPTIMAL,
-    cp_model.FEASIBLE: Status.FEASIBLE,
-    cp_model.INFEASIBLE: Status.INFEASIBLE,
-    cp_model.UNKNOWN: Status.UNKNOWN,
-}
+_FIRST_SECONDS: Final = 10.0
+_FIRST_CONFLICTS: Final = 1000
+_HORIZON_SHARES: Final = (1 / 128, 1 / 32, 1 / 8)
 
 
 class CpSatSolver:
@@ -84,8 +85,8 @@ def cross_check(problem: Problem, *, time_limit: float | None = None, threads: i
     )
     solver.parameters.linearization_level = 0
     solver.parameters.symmetry_level = 0
-    status = _status(solver.solve(built.model.cp), built)
-    schedule = _schedule(built, solver) if status in (Status.OPTIMAL, Status.FEASIBLE) else None
+    status = status_of(solver.solve(built.model.cp), built)
+    schedule = schedule_of(built, solver) if status in (Status.OPTIMAL, Status.FEASIBLE) else None
     if schedule is not None:
         status = Status.FEASIBLE
     return Result(
@@ -162,7 +163,7 @@ class _Run:
         helper.start()
         deadline = time.perf_counter() + patience
         while helper.is_alive() and time.perf_counter() < deadline and not self._stop.is_set():
-            helper.join(_POLL_SECONDS)
+            helper.join(POLL_SECONDS)
         enough.set()
         if failures:
             raise failures[0]
@@ -176,6 +177,8 @@ class _Run:
             self.record(0, self._values[0], None)
         if self._stop.is_set():
             return self._result(Status.FEASIBLE if self._best is not None else Status.UNKNOWN)
+        if self._best is None and (problem.resources.calendar >= 0).any():
+            self._shorten_horizon(hint)
         built = build(problem, horizon=self._horizon())
         expressions = [built.terms.level(level) for level in problem.objective.levels]
         for level, expression in enumerate(expressions):
@@ -196,6 +199,43 @@ class _Run:
                 break
         closed = tuple(self._bounds) == self._values
         return self._result(Status.OPTIMAL if closed else Status.FEASIBLE)
+
+    def _shorten_horizon(self, hint: Schedule | None) -> None:
+        """Look for any schedule on short horizons first.
+
+        With calendars the safe horizon may be hundreds of periods, and every start domain then
+        has as many holes; a first schedule on a short one bounds the horizon that matters.
+        """
+        problem = self._problem
+        bound, first = horizon_bound(problem), problem.horizon_start
+        for share in _HORIZON_SHARES:
+            if self._stop.is_set() or self._out_of_time():
+                return
+            built = build(problem, horizon=first + int((bound - first) * share) + 1)
+            if hint is not None:
+                built.model.set_hint(built.plan(hint))
+            solver = cp_model.CpSolver()
+            left = self._left()
+            seconds = _FIRST_SECONDS if left is None else min(_FIRST_SECONDS, 0.1 * left)
+            self._configure(solver, seconds)
+            earliest_first(solver, _FIRST_CONFLICTS)
+            with stopped_by(self._stop, solver):
+                status = status_of(solver.solve(built.model.cp), built)
+            self._deterministic += solver.deterministic_time
+            if status in (Status.OPTIMAL, Status.FEASIBLE):
+                self._accept(schedule_of(built, solver))
+                self.record(0, self._values[0], None)
+                return
+
+    def _configure(self, solver: cp_model.CpSolver, seconds: float | None) -> None:
+        configure(
+            solver,
+            self._options,
+            Shape.of(self._problem),
+            threads=self._threads,
+            seed=self._seed,
+            seconds=seconds,
+        )
 
     def _out_of_time(self) -> bool:
         left = self._left()
@@ -237,22 +277,17 @@ class _Run:
         left = self._left()
         if left is not None and level < len(self._bounds) - 1:
             left *= self._options.level_share
-        configure(
-            solver,
-            self._options,
-            Shape.of(self._problem),
-            threads=self._threads,
-            seed=self._seed,
-            seconds=left,
+        self._configure(solver, left)
+        recorder = Recorder(
+            self.record, self._stop, level, self._values[level] if self._values else None
         )
-        recorder = _Recorder(self, level, self._values[level] if self._values else None)
         solver.best_bound_callback = recorder.bound
-        with _stopped_by(self._stop, solver):
-            status = _status(solver.solve(model.cp, recorder), built)
+        with stopped_by(self._stop, solver):
+            status = status_of(solver.solve(model.cp, recorder), built)
         recorder.raise_failure()
         self._deterministic += solver.deterministic_time
         if status in (Status.OPTIMAL, Status.FEASIBLE):
-            self._accept(_schedule(built, solver))
+            self._accept(schedule_of(built, solver))
         if status is not Status.INFEASIBLE:
             if isinstance(expression, int):
                 self._bounds[level] = expression
@@ -277,10 +312,6 @@ class _Run:
         if self._on_progress is not None:
             self._on_progress(point)
 
-    def stop(self) -> None:
-        """Ask the backend to stop (a callback failed)."""
-        self._stop.set()
-
     def _result(self, status: Status) -> Result:
         return Result(
             status=status,
@@ -295,88 +326,3 @@ class _Run:
             deterministic_seconds=self._deterministic,
             cancelled=self._stop.is_set(),
         )
-
-
-class _Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped binding
-    """Turns backend callbacks into progress; keeps the first failure of the caller's callback."""
-
-    def __init__(self, run: _Run, level: int, incumbent: int | None) -> None:
-        super().__init__()
-        self._run = run
-        self._level = level
-        self._objective = incumbent
-        self._bound: int | None = None
-        self._failure: BaseException | None = None
-
-    def on_solution_callback(self) -> None:
-        """Record a new incumbent."""
-        value = round(self.objective_value)
-        if self._objective is None or value < self._objective:
-            self._objective = value
-            self._tell()
-
-    def bound(self, value: float) -> None:
-        """Record a new proven bound."""
-        self._bound = math.ceil(value - 1e-6)
-        self._tell()
-
-    @property
-    def proven(self) -> int | None:
-        """Last bound the backend reported, if any."""
-        return self._bound
-
-    def _tell(self) -> None:
-        if self._failure is not None:
-            return
-        try:
-            self._run.record(self._level, self._objective, self._bound)
-        except BaseException as error:  # noqa: BLE001  # must not cross the backend's C++ frames
-            self._failure = error
-            self._run.stop()
-
-    def raise_failure(self) -> None:
-        """Raise what the caller's callback raised, if anything."""
-        if self._failure is not None:
-            raise self._failure
-
-
-@contextmanager
-def _stopped_by(stop: threading.Event, solver: cp_model.CpSolver) -> Iterator[None]:
-    """Stop the backend soon after ``stop`` is set."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            if stop.wait(_POLL_SECONDS):
-                # Repeated, because a request before the backend runs is lost.
-                while not done.wait(_POLL_SECONDS):
-                    solver.stop_search()
-
-    thread = threading.Thread(target=watch, name="makespan-cpsat-stop", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-def _status(code: object, built: Build) -> Status:
-    """Backend status as ours; anything unexpected is an error, never a guess."""
-    for known, status in _STATUS.items():
-        if code == known:
-            return status
-    if code == cp_model.MODEL_INVALID:
-        raise EngineError(f"CP-SAT refuses the model: {built.model.cp.validate()}")
-    raise EngineError(f"CP-SAT returned the unknown status {code!r}")
-
-
-def _schedule(built: Build, solver: cp_model.CpSolver) -> Schedule:
-    starts, ends, modes = [], [], []
-    for v in built.tasks.tasks:
-        chosen = next((m for m, lit in v.modes.items() if solver.boolean_value(lit)), ABSENT)
-        present = chosen != ABSENT and solver.boolean_value(v.present)
-        starts.append(solver.value(v.start) if present else 0)
-        ends.append(solver.value(v.end) if present else 0)
-        modes.append(chosen if present else ABSENT)
-    return Schedule(starts, ends, modes)  # type: ignore[arg-type]  # lists become arrays there

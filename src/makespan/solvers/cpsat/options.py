@@ -129,3 +129,13 @@ def configure(
         p.interleave_search = threads > 1
     if seconds is not None:
         p.max_time_in_seconds = max(seconds, 0.0)
+
+
+def earliest_first(solver: cp_model.CpSolver, conflicts: int) -> None:
+    """Look for one schedule only, by starting what can start first; give up early."""
+    p = solver.parameters
+    p.num_workers = 1
+    p.search_branching = p.FIXED_SEARCH
+    p.cp_model_presolve = False
+    p.stop_after_first_solution = True
+    p.max_number_of_conflicts = conflicts

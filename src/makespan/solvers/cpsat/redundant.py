@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from ortools.sat.python.cp_model import LinearExpr
 
-from makespan.core.vocabulary import ResourceKind
+from makespan.core.errors import InfeasibleError
+from makespan.core.vocabulary import IntArray, ResourceKind
+from makespan.core.working_time import WorkingTime
 from makespan.solvers.cpsat.model import VALUE_LIMIT, Expression
 from makespan.solvers.cpsat.windows import tails
 
@@ -94,12 +96,26 @@ def _constant(build: Build, resource: int, capacity: int, after: list[int]) -> i
     table = np.array(rows, dtype=np.int64)
     table = table[np.argsort(-table[:, 1], kind="stable")]
     heads = np.unique(table[:, 0])
-    if len(heads) > _HEADS:
-        heads = heads[np.linspace(0, len(heads) - 1, _HEADS).astype(np.int64)]
+    most = _HEADS if build.problem.resources.calendar[resource] < 0 else _HEADS // 10
+    if len(heads) > most:
+        heads = heads[np.linspace(0, len(heads) - 1, most).astype(np.int64)]
     best = build.start
     for head in heads.tolist():
         kept = table[table[:, 0] >= head]
         # Longest tails first: each prefix is the subset with at least the last one's tail.
         work = -(-np.cumsum(kept[:, 2]) // capacity)
-        best = max(best, head + int((work + kept[:, 1]).max()))
+        done = _done(build, resource, np.full(len(work), head, dtype=np.int64), work)
+        best = max(best, int((done + kept[:, 1]).max()))
     return best
+
+
+def _done(build: Build, resource: int, head: IntArray, work: IntArray) -> IntArray:
+    """When ``work`` ticks are over at the earliest if they begin at ``head``."""
+    calendar = int(build.problem.resources.calendar[resource])
+    if calendar < 0:
+        return head + work
+    try:
+        # Whether breaks forbid or suspend, work progresses in working time only.
+        return WorkingTime((build.problem.calendars[calendar],)).ends(head, work)
+    except InfeasibleError:
+        return head + work  # the calendar ends too soon; the model itself proves that
