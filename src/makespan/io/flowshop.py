@@ -47,7 +47,7 @@ def sniff(text: Text) -> float:
 
 def read(text: Text) -> Problem:
     """Flow shop of a text in one of the three layouts."""
-    if text.numeric is None and has_words(text, *_WORDS):
+    if text.numeric is None and has_words(text, _WORDS[0]):
         found = sections(text, _WORDS, ("processing times",), transposed=True)
         return _problem(found.name, found.parts[0].matrix.T)
     numbers = text.numbers()

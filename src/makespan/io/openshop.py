@@ -26,7 +26,6 @@ from makespan.io.tables import shop
 from makespan.io.text import Text, matrix_text
 from makespan.io.worded import has_words, sections
 
-_SQUARE = 0.75
 _WORDS = (
     re.compile(r"processing\s+times\s*:?", re.IGNORECASE),
     re.compile(r"machines\s*:?", re.IGNORECASE),
@@ -46,7 +45,7 @@ def sniff(text: Text) -> float:
         return 0.0
     by_line = len(sizes) == n + 1 and sizes[0] == 2 and bool((sizes[1:] == m).all())
     if len(numbers) == 2 + n * m:
-        return _SQUARE + 0.15 * by_line
+        return 0.9 if by_line else 0.35
     if len(sizes) > 2 and sizes[0] == 2:
         return 0.28 * bool(np.mean(sizes[1:] == m) > 0.5)
     return 0.0
@@ -54,7 +53,7 @@ def sniff(text: Text) -> float:
 
 def read(text: Text) -> Problem:
     """Open shop of a bare or Taillard text."""
-    if text.numeric is None and has_words(text, *_WORDS):
+    if text.numeric is None and has_words(text, _WORDS[0]):
         found = sections(text, _WORDS, ("processing times", "machines"))
         duration, machine = (part.matrix for part in found.parts)
         found.check_machines()

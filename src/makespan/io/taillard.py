@@ -42,7 +42,7 @@ def sniff(text: Text) -> float:
 
 def read(text: Text) -> Problem:
     """Job shop of a Taillard text."""
-    if text.numeric is None and has_words(text, *_WORDS):
+    if text.numeric is None and has_words(text, _WORDS[0]):
         found = sections(text, _WORDS, ("Times", "Machines"))
         found.check_machines()
         times, machines = (part.matrix for part in found.parts)

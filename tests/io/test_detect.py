@@ -1,0 +1,200 @@
+"""Formats are told by content; the file name only breaks ties."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from makespan.core.errors import FormatError, OptionError
+from makespan.io import FormatRegistry, ProblemFormat, detect, formats, read, read_text, registry
+from tests.io.samples import SAMPLES
+
+FOLDERS = {
+    "jssp": "jsplib",
+    "jssp-reentrant/bel": "bel",
+    "jssp-reentrant/dct": "dct",
+    "fjsp": "fjsplib",
+    "fajsp": "fajsp",
+    "ossp": "openshop",
+    "pfsp": "flowshop",
+    "rcpsp": "patterson",
+}
+
+
+@pytest.mark.parametrize("layout", SAMPLES)
+def test_samples_are_detected(layout: str) -> None:
+    """Every layout is recognised without a name, also with CRLF, tabs and a byte order mark."""
+    wanted, text = SAMPLES[layout]
+    assert detect(text) == wanted
+    variant = "\ufeff" + text.replace("\n", "\r\n").replace("  ", "\t ")
+    if wanted != "json":
+        variant += "\r\n \r\n"
+    assert detect(variant) == wanted
+    assert read_text(variant, source="x") == read_text(text, source="x")
+
+
+@pytest.mark.data
+def test_every_instance_of_the_collections_is_detected_and_read(data_dir: Path) -> None:
+    """All job, flow, open and flexible shops and projects of the data folder parse."""
+    seen: Counter[str] = Counter()
+    for folder, wanted in FOLDERS.items():
+        for path in sorted((data_dir / folder).rglob("*")):
+            if path.is_dir() or path.suffix == ".json":
+                continue
+            problem = read(path)
+            seen[folder] += 1
+            assert problem.name == path.name.removesuffix(path.suffix)
+            form = registry.formats().detect(registry.load_from(path))
+            assert form.name == wanted, path
+    if set(seen) == set(FOLDERS):
+        assert seen.total() >= 2300
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("file", "tasks", "jobs", "resources", "work"),
+    [
+        ("jssp/ft/ft06.txt", 36, 6, 6, 197),
+        ("fjsp/brandimarte/mk01.txt", 55, 10, 6, None),
+        ("rcpsp/j30/j30_10_1.rcp", 32, 0, 4, 164),
+        ("pfsp/taillard/tfs001.txt", 100, 20, 5, None),
+        ("ossp/gueret-prins/gp03-01.txt", 9, 3, 3, 3000),
+        ("fajsp/birgin/DAFJS01.txt", 26, 4, 5, None),
+    ],
+)
+def test_sizes_of_known_instances(
+    data_dir: Path, file: str, tasks: int, jobs: int, resources: int, work: int | None
+) -> None:
+    """Counts, and the sum of durations where it is known, of one instance per collection."""
+    problem = read(data_dir / file)
+    assert problem.tasks.count == tasks
+    assert problem.jobs.count == jobs
+    assert problem.resources.count == resources
+    if work is not None:
+        assert int(problem.modes.duration.sum()) == work
+
+
+def test_square_matrix_is_an_open_shop_unless_the_name_says_flow_shop() -> None:
+    """A bare square matrix fits both; the ending .fsp decides, and format= is always obeyed."""
+    text = "2 2\n1 2\n3 4\n"
+    assert detect(text) == "openshop"
+    assert read_text(text, source="a.txt").precedences.count == 0
+    assert read_text(text, source="a.fsp").precedences.count == 2
+    assert read_text(text, source="a.fsp.gz").precedences.count == 2
+    assert read_text(text, format="flowshop").precedences.count == 2
+    assert read_text(text, source="a.fsp", format="openshop").precedences.count == 0
+
+
+def test_rectangular_matrix_is_told_by_its_shape() -> None:
+    """n rows of m are an open shop, m rows of n a flow shop."""
+    assert detect("2 3\n1 2 3\n4 5 6\n") == "openshop"
+    assert detect("2 3\n1 2\n3 4\n5 6\n") == "flowshop"
+
+
+@pytest.mark.parametrize("text", ["hello world\n", "<html></html>", "1\n", "- - -", "a,b\n1,2\n"])
+def test_unknown_text_says_what_is_known(text: str) -> None:
+    """The message shows how the text starts and lists the formats."""
+    with pytest.raises(FormatError, match="no known format fits.*expected one of json, jsplib"):
+        read_text(text)
+
+
+def test_damaged_file_is_read_as_what_its_name_says() -> None:
+    """If the content speaks for nothing, the ending picks the reader that explains the damage."""
+    with pytest.raises(FormatError, match="line 1.*activities and resources"):
+        read_text("12\n", source="a.rcp")
+
+
+def test_truncated_texts_are_still_recognised() -> None:
+    """Without the last line the right reader complains, not the detection."""
+    for layout, (wanted, text) in SAMPLES.items():
+        lines = text.rstrip("*\n ").split("\n")
+        shorter = "\n".join(lines[:-1]) + "\n"
+        with pytest.raises(FormatError, match=".") as caught:
+            read_text(shorter, source=f"x{formats().get(wanted).extensions[:1]}")
+        assert "no known format" not in str(caught.value), (layout, str(caught.value))
+
+
+def test_registry_refuses_a_second_format_of_one_name() -> None:
+    """Duplicates are errors, for plug-ins too."""
+    form = ProblemFormat("mine", "a test", (), lambda text: 0.0, lambda text: None)  # type: ignore[arg-type,return-value]
+    mine = FormatRegistry([form])
+    assert "mine" in mine
+    assert len(mine) == 1
+    with pytest.raises(OptionError, match="'mine' is already registered"):
+        mine.register(form)
+
+
+class _Point:
+    """A fake entry point."""
+
+    name = value = "mine"
+
+    def __init__(self, item: object) -> None:
+        self._item = item
+
+    def load(self) -> object:
+        return self._item
+
+
+def test_other_packages_add_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A format from an entry point is used for reading and writing like a built-in one."""
+    known = read_text("1 1\n0 5\n")
+    form = ProblemFormat(
+        name="shout",
+        description="a test",
+        extensions=(".shout",),
+        sniff=lambda text: float(text.body.startswith("SHOUT")),
+        read=lambda text: known,
+        write=lambda problem: "SHOUT\n",
+    )
+    monkeypatch.setattr(registry, "entry_points", lambda group: [_Point(form)])
+    formats.cache_clear()
+    try:
+        assert detect("SHOUT 1") == "shout"
+        assert read_text("SHOUT 1") is known
+        monkeypatch.setattr(registry, "entry_points", lambda group: [_Point(object())])
+        formats.cache_clear()
+        with pytest.raises(OptionError, match=r"mine of makespan\.formats is not a format"):
+            formats()
+    finally:
+        formats.cache_clear()
+
+
+def test_unknown_format_name_lists_the_known_ones() -> None:
+    """A misspelt format= is an option error, not a guess."""
+    with pytest.raises(OptionError, match=r"no format 'jsp' \(known formats: json, jsplib"):
+        read_text("1 1\n0 5\n", format="jsp")
+
+
+def test_streams_and_gzip(tmp_path: Path) -> None:
+    """Open text and binary files and gzip are read like paths; the label is the file's name."""
+    text = SAMPLES["jsplib"][1]
+    wanted = read_text(text, source="tiny.txt")
+    plain, packed = tmp_path / "tiny.txt", tmp_path / "tiny.txt.gz"
+    plain.write_text(text)
+    packed.write_bytes(gzip.compress(text.encode()))
+    assert read(plain) == wanted
+    assert read(str(packed)) == wanted
+    with plain.open() as stream:
+        assert read(stream) == wanted
+    with plain.open("rb") as stream:
+        assert read(stream) == wanted
+    assert read(io.StringIO(text)).name == "stream"
+    assert read(io.BytesIO(text.encode())).tasks == wanted.tasks
+
+
+def test_large_job_shop_is_built_from_arrays() -> None:
+    """A 300 x 300 job shop round trips through its text with every number in place."""
+    rng = np.random.default_rng(1)
+    machine = np.argsort(rng.random((300, 300)), axis=1)
+    table = np.stack((machine, rng.integers(1, 99, (300, 300))), axis=2).reshape(300, -1)
+    text = "300 300\n" + "\n".join(" ".join(map(str, row)) for row in table.tolist())
+    problem = read_text(text)
+    assert np.array_equal(problem.modes.duration.reshape(300, 300), table[:, 1::2])
+    assert np.array_equal(problem.modes.demand_resource.reshape(300, 300), machine)
+    assert problem.tasks.names[90_000 - 1] == "J300.300"
