@@ -13,8 +13,8 @@ from makespan.io import files, read, read_text
 from tests.io import samples
 from tests.io.samples import SAMPLES
 
+# Each case: the format, a text, the old and new piece of it, and what the message must say.
 CASES: list[tuple[str, str, tuple[str, str], str]] = [
-    # format, text, (old, new), message
     ("jsplib", samples.JSPLIB, ("2 3\n", "3 3\n"), r"line 4: the text ends after 14 numbers; expected 20"),
     ("jsplib", samples.JSPLIB, ("1 2  2 2", "1 2  2"), r"line 3: job 1 has 5 numbers; expected 6 \(3 pairs"),
     ("jsplib", samples.JSPLIB, ("1 2  2 2", "1 2  2 x"), r"line 3: 'x' is not a whole number"),

@@ -24,7 +24,7 @@ _HEAD = re.compile(r"(?:^|[,;\t\"])\s*(task|start)\b")
 
 def sniff(text: Text, _problem: Problem) -> float:
     """A first line that names the columns."""
-    head = text.body.lstrip().split("\n", 1)[0]
+    head = text.body.lstrip().split("\n", 1)[0].lower()
     return 0.9 if {"task", "start"} <= set(_HEAD.findall(head)) else 0.0
 
 
