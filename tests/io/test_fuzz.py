@@ -18,7 +18,7 @@ from makespan.core.errors import FormatError
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.validation import ModelWarning, validate
-from makespan.io import read_schedule_text, read_text, schedule_to_text, to_text
+from makespan.io import detect, read_schedule_text, read_text, schedule_to_text, to_text
 from tests.io import samples
 from tests.io.samples import SAMPLES
 from tests.io.test_problem_json import everything
@@ -122,8 +122,9 @@ def test_only_format_errors_escape() -> None:
     for turn in range(BUDGET):
         form, raw = TEXTS[turn % len(TEXTS)]
         damaged = mutate(rng, raw, TEXTS[int(rng.integers(len(TEXTS)))][1])
+        chosen = form if rng.integers(2) else None
         try:
-            problem = attempt(damaged, form if rng.integers(2) else None)
+            problem = attempt(damaged, chosen)
             if problem is None:
                 continue
             taken += 1
@@ -131,7 +132,7 @@ def test_only_format_errors_escape() -> None:
                 warnings.simplefilter("ignore", ModelWarning)
                 validate(problem)
                 assert read_text(to_text(problem, "json")) == problem
-            if damaged.lstrip().startswith(b"{"):
+            if (chosen or detect(damaged.decode(errors="replace"))) == "json":
                 validator.validate(json.loads(damaged))
         except Exception as error:
             error.add_note(f"turn {turn}, seed {SEED}, text {damaged!r}")

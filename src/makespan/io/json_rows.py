@@ -11,7 +11,9 @@ from makespan.core.problem import Problem, Sets, SetupMatrix
 from makespan.core.vocabulary import (
     INFINITY,
     Blocking,
+    BoolArray,
     DemandTiming,
+    IndexArray,
     IntArray,
     LinkKind,
     PrecedenceKind,
@@ -20,11 +22,14 @@ from makespan.core.vocabulary import (
 )
 
 Row = dict[str, Any]
+Column = tuple[str, list[Any], int]
 DEMAND_FIELDS = {
     DemandTiming.DURING: "demands",
     DemandTiming.AT_START: "starts_with",
     DemandTiming.AT_END: "ends_with",
 }
+
+_FIELD_OF = [DEMAND_FIELDS[timing] for timing in DemandTiming]
 
 
 def _put(row: Row, default: Any, **values: Any) -> None:
@@ -46,14 +51,15 @@ def document(problem: Problem) -> Row:
     found["objective"] = [
         {term.kind.value: term.coefficient for term in level} for level in problem.objective.levels
     ]
+    names = list(problem.tasks.names)
     lists = {
         "calendars": [_calendar(c) for c in problem.calendars],
         "setups": [_setup(s) for s in problem.setups],
         "resources": _resources(problem),
         "jobs": _jobs(problem),
-        "tasks": _tasks(problem),
-        "precedences": _precedences(problem),
-        "no_overlaps": _sets(problem.no_overlaps, "tasks", list(problem.tasks.names)),
+        "tasks": _tasks(problem, names),
+        "precedences": _precedences(problem, names),
+        "no_overlaps": _sets(problem.no_overlaps, "tasks", names),
         "groups": _sets(problem.groups, "resources", list(problem.resources.names)),
         "links": _links(problem),
         "selections": _selections(problem),
@@ -107,25 +113,37 @@ def _resources(problem: Problem) -> list[Row]:
     return found
 
 
+def _columns(*listed: tuple[str, IntArray | IndexArray | BoolArray, int]) -> list[Column]:
+    """Columns (field, values, default) that differ from their default anywhere."""
+    return [
+        (field, values.tolist(), default)
+        for field, values, default in listed
+        if (values != default).any()
+    ]
+
+
+def _fill(row: Row, columns: list[Column], k: int) -> None:
+    """Add the values of table row ``k`` that differ from their defaults."""
+    for field, values, default in columns:
+        if values[k] != default:
+            row[field] = values[k]
+
+
 def _jobs(problem: Problem) -> list[Row]:
     table, names = problem.jobs, problem.tasks.names
     by_job = np.argsort(problem.tasks.job, kind="stable")
     by_job = by_job[problem.tasks.job[by_job] >= 0]
     usual = np.array_equal(by_job, table.task)
-    columns = zip(
-        table.names,
-        table.release.tolist(),
-        table.deadline.tolist(),
-        table.due.tolist(),
-        table.weight.tolist(),
-        strict=True,
+    columns = _columns(
+        ("release", table.release, 0),
+        ("deadline", table.deadline, INFINITY),
+        ("due", table.due, INFINITY),
+        ("weight", table.weight, 1),
     )
     found = []
-    for k, (name, release, deadline, due, weight) in enumerate(columns):
+    for k, name in enumerate(table.names):
         row: Row = {"name": name}
-        _put(row, 0, release=release)
-        _put(row, INFINITY, deadline=deadline, due=due)
-        _put(row, 1, weight=weight)
+        _fill(row, columns, k)
         if not usual:
             members = table.task[table.task_ptr[k] : table.task_ptr[k + 1]]
             row["tasks"] = [names[i] for i in members.tolist()]
@@ -133,43 +151,39 @@ def _jobs(problem: Problem) -> list[Row]:
     return found
 
 
-def _tasks(problem: Problem) -> list[Row]:
+def _tasks(problem: Problem, names: list[str]) -> list[Row]:
     table = problem.tasks
     job_names = list(problem.jobs.names)
     modes = _modes(problem)
     mode_ptr, forbidden_ptr = table.mode_ptr.tolist(), table.forbidden_ptr.tolist()
     forbidden = np.column_stack((table.forbidden_start, table.forbidden_end)).tolist()
-    columns = zip(
-        table.names,
-        table.job.tolist(),
-        table.release.tolist(),
-        table.deadline.tolist(),
-        table.due.tolist(),
-        table.weight.tolist(),
-        table.optional.tolist(),
-        table.reward.tolist(),
-        table.family.tolist(),
-        table.blocking.tolist(),
-        table.baseline_start.tolist(),
-        table.baseline_mode.tolist(),
-        strict=True,
+    columns = _columns(
+        ("release", table.release, 0),
+        ("deadline", table.deadline, INFINITY),
+        ("due", table.due, INFINITY),
+        ("weight", table.weight, 1),
+        ("optional", table.optional, False),
+        ("reward", table.reward, 0),
+        ("family", table.family, 0),
+    )
+    blocking = table.blocking.tolist()
+    baseline_columns = _columns(
+        ("start", table.baseline_start, INFINITY), ("mode", table.baseline_mode, -1)
     )
     found = []
-    for i, (name, job, release, deadline, due, weight, *other) in enumerate(columns):
-        optional, reward, family, blocking, start, mode = other
+    for i, (name, job) in enumerate(zip(names, table.job.tolist(), strict=True)):
         row: Row = {"name": name}
         if job >= 0:
             row["job"] = job_names[job]
-        _put(row, 0, release=release, reward=reward, family=family)
-        _put(row, INFINITY, deadline=deadline, due=due)
-        _put(row, 1, weight=weight)
-        _put(row, False, optional=optional)
-        _put(row, "none", blocking=Blocking(blocking).name.lower())
+        _fill(row, columns, i)
+        if blocking[i]:
+            row["blocking"] = Blocking(blocking[i]).name.lower()
         baseline: Row = {}
-        _put(baseline, INFINITY, start=start)
-        _put(baseline, -1, mode=mode)
-        _put(row, {}, baseline=baseline)
-        _put(row, [], forbidden=forbidden[forbidden_ptr[i] : forbidden_ptr[i + 1]])
+        _fill(baseline, baseline_columns, i)
+        if baseline:
+            row["baseline"] = baseline
+        if forbidden_ptr[i + 1] > forbidden_ptr[i]:
+            row["forbidden"] = forbidden[forbidden_ptr[i] : forbidden_ptr[i + 1]]
         row["modes"] = modes[mode_ptr[i] : mode_ptr[i + 1]]
         found.append(row)
     return found
@@ -180,47 +194,37 @@ def _modes(problem: Problem) -> list[Row]:
     table = problem.modes
     names = list(problem.resources.names)
     ptr = table.demand_ptr.tolist()
-    demands = [
-        (names[r], amount, DemandTiming(timing))
-        for r, amount, timing in zip(
-            table.demand_resource.tolist(),
-            table.demand_amount.tolist(),
-            table.demand_timing.tolist(),
-            strict=True,
-        )
-    ]
+    resource = [names[r] for r in table.demand_resource.tolist()]
+    amount, timing = table.demand_amount.tolist(), table.demand_timing.tolist()
+    columns = _columns(("cost", table.cost, 0))
     found = []
-    for k, (duration, cost) in enumerate(
-        zip(table.duration.tolist(), table.cost.tolist(), strict=True)
-    ):
+    for k, duration in enumerate(table.duration.tolist()):
         row: Row = {"duration": duration}
-        _put(row, 0, cost=cost)
-        mine = demands[ptr[k] : ptr[k + 1]]
-        timings = [timing for _, _, timing in mine]
+        _fill(row, columns, k)
+        mine = range(ptr[k], ptr[k + 1])
+        timings = timing[ptr[k] : ptr[k + 1]]
         if timings == sorted(timings):
-            for resource, amount, timing in mine:
-                row.setdefault(DEMAND_FIELDS[timing], {})[resource] = amount
+            for d in mine:
+                row.setdefault(_FIELD_OF[timing[d]], {})[resource[d]] = amount[d]
         else:
-            row["demands"] = [[r, amount, timing.name.lower()] for r, amount, timing in mine]
+            row["demands"] = [
+                [resource[d], amount[d], DemandTiming(timing[d]).name.lower()] for d in mine
+            ]
         found.append(row)
     return found
 
 
-def _precedences(problem: Problem) -> list[Row]:
-    table, names = problem.precedences, list(problem.tasks.names)
+def _precedences(problem: Problem, names: list[str]) -> list[Row]:
+    table = problem.precedences
+    columns = _columns(("min_lag", table.minimum, 0), ("max_lag", table.maximum, INFINITY))
     found = []
-    for a, b, kind, low, high in zip(
-        table.source.tolist(),
-        table.target.tolist(),
-        table.kind.tolist(),
-        table.minimum.tolist(),
-        table.maximum.tolist(),
-        strict=True,
+    for k, (a, b, kind) in enumerate(
+        zip(table.source.tolist(), table.target.tolist(), table.kind.tolist(), strict=True)
     ):
         row: Row = {"from": names[a], "to": names[b]}
-        _put(row, "FS", kind=PrecedenceKind(kind).name)
-        _put(row, 0, min_lag=low)
-        _put(row, INFINITY, max_lag=high)
+        if kind != PrecedenceKind.FS:
+            row["kind"] = PrecedenceKind(kind).name
+        _fill(row, columns, k)
         found.append(row)
     return found
 

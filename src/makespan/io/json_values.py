@@ -15,6 +15,8 @@ from makespan.io.text import Text, shown
 
 T = TypeVar("T")
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
 MISSING: Any = object()
 """Marks an absent field that has no default."""
 
@@ -22,13 +24,26 @@ MISSING: Any = object()
 class Node:
     """A JSON value, where it stands, and the label of its text."""
 
-    __slots__ = ("_used", "path", "source", "value")
+    __slots__ = ("_above", "_key", "_used", "source", "value")
 
-    def __init__(self, value: Any, path: str, source: str) -> None:
+    def __init__(
+        self, value: Any, source: str, above: Node | None = None, key: str | int = ""
+    ) -> None:
         self.value = value
-        self.path = path
         self.source = source
+        self._above = above
+        self._key = key
         self._used: set[str] = set()
+
+    @property
+    def path(self) -> str:
+        """Where the value stands, from the root ``$``; worked out only for messages."""
+        if self._above is None:
+            return "$"
+        if isinstance(self._key, int):
+            return f"{self._above.path}[{self._key}]"
+        key = self._key if self._key.isidentifier() else shown(self._key)
+        return f"{self._above.path}.{key}"
 
     def error(self, message: str, expected: str = "") -> FormatError:
         """Error that names the path."""
@@ -66,7 +81,7 @@ class Node:
         """Entries of a list."""
         if not isinstance(self.value, list):
             raise self.wrong("a list")
-        return [Node(v, f"{self.path}[{k}]", self.source) for k, v in enumerate(self.value)]
+        return [Node(v, self.source, self, k) for k, v in enumerate(self.value)]
 
     def row(self, size: int) -> list[Node]:
         """Entries of a list of a fixed length."""
@@ -84,10 +99,7 @@ class Node:
         """All fields of an object whose keys are names."""
         if not isinstance(self.value, dict):
             raise self.wrong("an object")
-        return {
-            key: Node(v, f"{self.path}.{key if key.isidentifier() else shown(key)}", self.source)
-            for key, v in self.value.items()
-        }
+        return {key: Node(v, self.source, self, key) for key, v in self.value.items()}
 
     def has(self, key: str) -> bool:
         """Whether a field is there and not null."""
@@ -98,11 +110,15 @@ class Node:
 
     def get(self, key: str, convert: Callable[[Node], T], default: T = MISSING) -> T:
         """A converted field; null counts as absent."""
-        if not self.has(key):
+        if type(self.value) is not dict:
+            raise self.wrong("an object")
+        self._used.add(key)
+        found = self.value.get(key)
+        if found is None:
             if default is MISSING:
                 raise self.error(f"the field {key!r} is missing")
             return default
-        return convert(Node(self.value[key], f"{self.path}.{key}", self.source))
+        return convert(Node(found, self.source, self, key))
 
     def rows(self, key: str) -> list[Node]:
         """Entries of a list field; none if it is absent."""
@@ -172,7 +188,7 @@ def parse(text: Text) -> Node:
         if isinstance(error, FormatError):
             raise
         raise FormatError("a number has too many digits", source=text.source) from error
-    return Node(value, "$", text.source)
+    return Node(value, text.source)
 
 
 def check_head(root: Node, kind: str, version: int) -> None:
@@ -204,8 +220,7 @@ def dump(document: dict[str, Any]) -> str:
     for key, value in document.items():
         head = f"  {json.dumps(key)}: "
         if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
-            encode = json.JSONEncoder(ensure_ascii=False).encode
-            fields.append(head + "[\n    " + ",\n    ".join(map(encode, value)) + "\n  ]")
+            fields.append(head + "[\n    " + ",\n    ".join(map(_ENCODE, value)) + "\n  ]")
         else:
             fields.append(head + json.dumps(value, ensure_ascii=False))
     content = "{\n" + ",\n".join(fields) + "\n}\n"

@@ -184,7 +184,7 @@ def write(problem: Problem) -> str:
 FORMAT = ProblemFormat(
     name="jsplib",
     description="job shop, machine and duration pairs (JSPLIB, OR-Library, 'standard')",
-    extensions=(".jsp",),
+    extensions=(".jsp", ".jss"),
     sniff=sniff,
     read=read,
     write=write,

@@ -24,6 +24,10 @@ _BAD_SIGN = re.compile(r"(?<=[^ \t\n])-|-(?![0-9])")
 _TOKEN = re.compile(r"[^ \t\n]+")
 _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
 _LARGEST_SHOWN = 40
+_SUFFIXES = (
+    ".gz", ".txt", ".json", ".rcp", ".sm", ".mm", ".sch", ".fjs", ".jsp", ".jss", ".tai", ".fsp",
+    ".osp", ".oss", ".fajs",
+)  # fmt: skip
 
 
 class Numbers:
@@ -196,8 +200,9 @@ class Text:
     def name(self) -> str:
         """Name for the problem: the file's name without folder and suffixes."""
         base = PurePath(self.source.replace("\\", "/")).name
-        for suffix in (".gz", ".txt", ".json", ".rcp", ".sm", ".mm", ".sch", ".fjs", ".jsp"):
-            base = base.removesuffix(suffix)
+        for suffix in _SUFFIXES:
+            if base.lower().endswith(suffix):
+                base = base[: -len(suffix)]
         return base or "problem"
 
     @cached_property
