@@ -121,6 +121,19 @@ def test_bytes_that_are_no_text(raw: bytes, message: str) -> None:
         read_text(raw, source="file")
 
 
+@pytest.mark.parametrize("form", ["jsplib", "fjsplib", "fajsp", "bel", "dct", "progen-max"])
+def test_comments_alone_are_no_instance(form: str) -> None:
+    """A text that holds nothing but comments is refused, not indexed."""
+    with pytest.raises(FormatError, match="line 1: there are only comments"):
+        read_text("# nothing\n#2 2\n", format=form)
+
+
+def test_headings_alone_are_no_instance() -> None:
+    """Words without numbers are refused."""
+    with pytest.raises(FormatError, match="there are no numbers; expected jobs and machines"):
+        read_text("processing times :\n", format="flowshop")
+
+
 def test_encodings_of_comments_do_not_matter() -> None:
     """UTF-8 and Latin-1 comments, UTF-16 with a mark, old Mac line ends and Ctrl-Z are fine."""
     text = "# größe\n" + SAMPLES["jsplib"][1]

@@ -1,6 +1,6 @@
 """Damaged texts of every format: only FormatError may come out, whatever the damage.
 
-``MAKESPAN_FUZZ`` sets the number of mutations (default 3000). The seed is printed and fixed.
+``MAKESPAN_FUZZ`` sets the number of mutations (default 3000), ``MAKESPAN_FUZZ_SEED`` their seed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.io.samples import SAMPLES
 from tests.io.test_problem_json import everything
 
 BUDGET = int(os.environ.get("MAKESPAN_FUZZ", "3000"))
-SEED = 20240607
+SEED = int(os.environ.get("MAKESPAN_FUZZ_SEED", "20240607"))
 NUMBERS = [
     b"0",
     b"-1",
@@ -118,6 +118,7 @@ def test_only_format_errors_escape() -> None:
     rng = np.random.default_rng(SEED)
     schema = json.loads((files("makespan.io") / "schema/problem-v1.schema.json").read_text("utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
+    print(f"{BUDGET} mutations, seed {SEED}")
     taken = 0
     for turn in range(BUDGET):
         form, raw = TEXTS[turn % len(TEXTS)]

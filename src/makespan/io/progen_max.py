@@ -45,6 +45,8 @@ def sniff(text: Text) -> float:
 def read(text: Text) -> Problem:
     """Project of a ProGen/max text."""
     lines = [(k, line) for k, line in enumerate(text.plain.split("\n"), start=1) if line.strip()]
+    if not lines:
+        raise text.error(1, "there are only comments", "an instance")
     head = Numbers(lines[0][1], text.source, first_line=lines[0][0])
     n, renewable, nonrenewable, doubly = _header(head)
     total, count = renewable + nonrenewable, n + _DUMMIES

@@ -242,6 +242,8 @@ class Text:
         """
         if isinstance(self._numbers, FormatError):
             raise self._numbers
+        if not len(self._numbers):
+            raise self.error(1, "there are only comments", "an instance")
         if self.float_header and not float_header:
             Numbers(self.plain, self.source)
         return self._numbers

@@ -121,6 +121,8 @@ def sections(
         If headings, sizes or matrices are not as they should be.
     """
     blocks = _blocks(text)
+    if not blocks:
+        raise text.error(1, "there are no numbers", "jobs and machines")
     step = 1 + len(headings)
     count = -(-len(blocks) // step)
     names = [text.name if count == 1 else f"{text.name}-{k + 1}" for k in range(count)]
