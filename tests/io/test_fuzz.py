@@ -118,7 +118,6 @@ def test_only_format_errors_escape() -> None:
     rng = np.random.default_rng(SEED)
     schema = json.loads((files("makespan.io") / "schema/problem-v1.schema.json").read_text("utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
-    print(f"{BUDGET} mutations, seed {SEED}")
     taken = 0
     for turn in range(BUDGET):
         form, raw = TEXTS[turn % len(TEXTS)]
