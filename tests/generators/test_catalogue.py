@@ -38,8 +38,8 @@ def digest(problem: Problem) -> str:
     made = hashlib.sha256()
     for table in (problem.tasks, problem.modes, problem.resources, problem.jobs):
         _feed(made, table)
-    for table in (problem.precedences, problem.no_overlaps, problem.links, problem.selections):
-        _feed(made, table)
+    for relation in (problem.precedences, problem.no_overlaps, problem.links, problem.selections):
+        _feed(made, relation)
     for setup in problem.setups:
         _feed(made, setup)
     made.update(str(problem.objective).encode())

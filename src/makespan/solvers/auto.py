@@ -82,9 +82,8 @@ class AutoSolver:
         best = second
         if second.schedule is None and second.status is not Status.INFEASIBLE:
             best = replace(first, bounds=second.bounds or first.bounds)
-        elif first.schedule is not None and second.schedule is not None:
-            if first.objectives < second.objectives:
-                best = replace(
-                    first, bounds=second.bounds, deterministic_seconds=second.deterministic_seconds
-                )
+        elif first.schedule is not None and first.objectives < second.objectives:
+            best = replace(
+                first, bounds=second.bounds, deterministic_seconds=second.deterministic_seconds
+            )
         return replace(best, history=first.history + late, cancelled=second.cancelled)

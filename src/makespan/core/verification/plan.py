@@ -192,7 +192,7 @@ def read_plan(problem: Problem, schedule: Schedule) -> tuple[Plan | None, list[V
     return plan, found
 
 
-def grouped(key: IntArray) -> Iterator[tuple[int, IntArray]]:
+def grouped(key: IntArray | IndexArray) -> Iterator[tuple[int, IntArray]]:
     """Each distinct key with the ascending rows that have it; O(n log n) however many there are."""
     order = np.argsort(key, kind="stable")
     ranked = key[order]

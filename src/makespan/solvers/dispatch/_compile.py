@@ -21,14 +21,6 @@ from makespan.solvers.dispatch._blocks import Blocks, block_structure
 from makespan.solvers.dispatch._patterns import Patterns, working_patterns
 
 
-def rows_of(ptr: IntArray, chosen: IntArray) -> IntArray:
-    """CSR row numbers ``ptr[i] .. ptr[i + 1]`` of the chosen rows, concatenated."""
-    sizes = ptr[chosen + 1] - ptr[chosen]
-    ends = np.cumsum(sizes)
-    offset = np.repeat(ptr[chosen] - (ends - sizes), sizes)
-    return np.arange(int(ends[-1]) if len(ends) else 0, dtype=np.int64) + offset
-
-
 def grouped(owner: IntArray, count: int) -> tuple[IntArray, IntArray]:
     """Stable order by owner and CSR pointers, O(n log n)."""
     order = np.argsort(owner, kind="stable")
@@ -103,7 +95,7 @@ def compile_problem(problem: Problem, calendar_end: int | None = None) -> Compil
     resource[:, at.LEVEL_MIN], resource[:, at.LEVEL_MAX] = r.minimum, r.capacity
     resource[:, at.LEVEL_START] = r.initial
 
-    busy_at, free_at, level_at = _room(problem, demand, patterns, len(task_set))
+    busy_at, free_at, level_at = _room(problem, patterns)
     free_init, free_count = _profiles(problem, free_at)
     tables = at.Tables(
         task=task,
@@ -260,18 +252,16 @@ def _setups(problem: Problem, resource: IntArray) -> IntArray:
     return np.concatenate(pieces)
 
 
-def _room(
-    problem: Problem, demand: IntArray, patterns: Patterns, memberships: int
-) -> tuple[IntArray, IntArray, IntArray]:
+def _room(problem: Problem, patterns: Patterns) -> tuple[IntArray, IntArray, IntArray]:
     """Offsets of each timeline, profile and level table, sized for every possible entry."""
     r = problem.resources
     owner = np.repeat(problem.modes.task, np.diff(problem.modes.demand_ptr)).astype(np.int64)
     key = problem.modes.demand_resource.astype(np.int64) * max(problem.tasks.count, 1) + owner
     plain = problem.modes.count == problem.tasks.count
-    users = (
-        problem.modes.demand_resource if plain else np.unique(key) // max(problem.tasks.count, 1)
-    )
-    uses = np.bincount(users.astype(np.int64), minlength=r.count)[: r.count]
+    users = problem.modes.demand_resource.astype(np.int64)
+    if not plain:
+        users = np.unique(key) // max(problem.tasks.count, 1)
+    uses = np.bincount(users, minlength=r.count)[: r.count]
     sets = np.diff(problem.no_overlaps.ptr)
     busy = np.concatenate((np.where(r.kind == ResourceKind.MACHINE, uses, 0), sets))
     steps = np.diff(r.step_ptr)
@@ -354,7 +344,7 @@ def new_state(compiled: Compiled) -> at.State:
         other_key=np.zeros(blocks + 1),
         other=whole(blocks + 1),
         scratch=whole(n),
-        report=whole(4),
+        report=whole(5),
         dice=np.zeros(1, dtype=np.uint64),
     )
     state.report[3] = compiled.bound

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from makespan.core.vocabulary import IntArray
-from makespan.solvers.dispatch._jit import kernel
+from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import FAMILY, FAR, FROM, STARVED, TIME, UNTIL, VALUE, WHO
 
 
-@kernel
+@inner
 def first_after(rows: IntArray, low: int, high: int, column: int, t: int) -> int:
     """First row in ``[low, high)`` whose value in ``column`` exceeds t; O(log)."""
     while low < high:
@@ -26,7 +26,7 @@ def first_after(rows: IntArray, low: int, high: int, column: int, t: int) -> int
     return low
 
 
-@kernel
+@inner
 def busy_fit(busy: IntArray, low: int, high: int, s: int, e: int, step: bool) -> int:
     """Earliest start of a task of length e - s in the gaps of a timeline without setups."""
     length = e - s
@@ -46,7 +46,7 @@ def busy_fit(busy: IntArray, low: int, high: int, s: int, e: int, step: bool) ->
     return s
 
 
-@kernel
+@inner
 def setup_fit(
     busy: IntArray,
     low: int,
@@ -55,13 +55,15 @@ def setup_fit(
     e: int,
     step: bool,
     times: IntArray,
+    at: int,
     families: int,
     family: int,
     task: IntArray,
 ) -> int:
     """As :func:`busy_fit` with setups to both neighbours; milestones are no neighbours.
 
-    ``times`` holds the matrix row by row, then the earliest start of a first task per family.
+    From ``at`` on, ``times`` holds the matrix row by row, then the earliest start of a first task
+    per family.
     """
     length = e - s
     k = first_after(busy, low, high, UNTIL, s)
@@ -70,10 +72,10 @@ def setup_fit(
         before -= 1
     while True:
         if before >= low:
-            row = task[busy[before, WHO], FAMILY] * families
+            row = at + task[busy[before, WHO], FAMILY] * families
             free = busy[before, UNTIL] + times[row + family]
         else:
-            free = times[families * families + family]
+            free = times[at + families * families + family]
         if free > s:
             s = free
             if step:
@@ -87,7 +89,7 @@ def setup_fit(
             after += 1
         fits = s + length <= busy[k, FROM]
         if fits and after < high:
-            change = times[family * families + task[busy[after, WHO], FAMILY]]
+            change = times[at + family * families + task[busy[after, WHO], FAMILY]]
             fits = s + length + change <= busy[after, FROM]
         if fits:
             return s
@@ -100,7 +102,7 @@ def setup_fit(
         k += 1
 
 
-@kernel
+@inner
 def busy_insert(busy: IntArray, low: int, high: int, s: int, e: int, who: int) -> None:
     """Put ``[s, e)`` into the timeline at rows ``[low, high)``; row ``high`` is free."""
     k = high
@@ -114,7 +116,7 @@ def busy_insert(busy: IntArray, low: int, high: int, s: int, e: int, who: int) -
     busy[k, WHO] = who
 
 
-@kernel
+@inner
 def busy_find(busy: IntArray, low: int, high: int, s: int, who: int) -> int:
     """Row of the task ``who`` that starts at ``s``, or -1."""
     k = first_after(busy, low, high, FROM, s) - 1
@@ -125,7 +127,7 @@ def busy_find(busy: IntArray, low: int, high: int, s: int, who: int) -> int:
     return -1
 
 
-@kernel
+@inner
 def busy_remove(busy: IntArray, low: int, high: int, s: int, who: int) -> int:
     """Take the task out of the timeline; returns the number of rows removed."""
     at = busy_find(busy, low, high, s, who)
@@ -138,7 +140,7 @@ def busy_remove(busy: IntArray, low: int, high: int, s: int, who: int) -> int:
     return 1
 
 
-@kernel
+@inner
 def free_fit(free: IntArray, low: int, high: int, s: int, e: int, amount: int, step: bool) -> int:
     """Earliest start where ``amount`` units stay free for e - s ticks."""
     length = e - s
@@ -158,7 +160,7 @@ def free_fit(free: IntArray, low: int, high: int, s: int, e: int, amount: int, s
     return s
 
 
-@kernel
+@inner
 def free_change(free: IntArray, low: int, high: int, s: int, e: int, amount: int) -> int:
     """Add ``amount`` to the free units over ``[s, e)``; returns the new row count.
 
@@ -195,7 +197,7 @@ def free_change(free: IntArray, low: int, high: int, s: int, e: int, amount: int
     return high - low
 
 
-@kernel
+@inner
 def work_end(span: IntArray, low: int, high: int, s: int, work: int) -> int:
     """Least t with ``work`` working ticks in ``[s, t)``, or FAR; rows are working intervals."""
     k = first_after(span, low, high, 1, s)
@@ -208,7 +210,7 @@ def work_end(span: IntArray, low: int, high: int, s: int, work: int) -> int:
     return FAR
 
 
-@kernel
+@inner
 def work_fit(
     span: IntArray,
     low: int,
@@ -251,7 +253,7 @@ def work_fit(
     return FAR
 
 
-@kernel
+@inner
 def forbidden_fit(rows: IntArray, low: int, high: int, s: int, e: int, step: bool) -> int:
     """Earliest start whose interval meets no forbidden one; a milestone is the tick it lies in."""
     length = e - s
@@ -267,7 +269,7 @@ def forbidden_fit(rows: IntArray, low: int, high: int, s: int, e: int, step: boo
     return s
 
 
-@kernel
+@inner
 def level_fit(
     level: IntArray,
     low: int,
@@ -305,7 +307,7 @@ def level_fit(
             return s
 
 
-@kernel
+@inner
 def level_change(level: IntArray, low: int, high: int, t: int, amount: int) -> int:
     """Add ``amount`` to the level from t on; returns the new row count."""
     k = first_after(level, low, high, TIME, t) - 1
@@ -327,7 +329,7 @@ def level_change(level: IntArray, low: int, high: int, t: int, amount: int) -> i
     return high - low
 
 
-@kernel
+@inner
 def random_unit(dice: np.ndarray) -> float:
     """Next number in (0, 1) of a splitmix64 stream (Steele, Lea and Flood, OOPSLA 2014)."""
     dice[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -338,7 +340,7 @@ def random_unit(dice: np.ndarray) -> float:
     return (float(z >> np.uint64(11)) + 0.5) / 9007199254740992.0
 
 
-@kernel
+@inner
 def heap_push(keys: np.ndarray, items: IntArray, size: int, key: float, item: int) -> int:
     """Push onto a binary heap ordered by (key, item); returns the new size."""
     at = size
@@ -352,7 +354,7 @@ def heap_push(keys: np.ndarray, items: IntArray, size: int, key: float, item: in
     return size + 1
 
 
-@kernel
+@inner
 def heap_pop(keys: np.ndarray, items: IntArray, size: int) -> int:
     """Drop the least element (read it at index 0 first); returns the new size."""
     size -= 1

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
+from numba.experimental import structref
 
 from makespan.core.vocabulary import BoolArray, IntArray
 
@@ -136,6 +138,7 @@ DONE: Final = 0
 NO_ROOM: Final = 1
 NO_STOCK: Final = 2
 TOO_TIGHT: Final = 3
+NO_CHOICE: Final = 4
 
 
 class Tables(NamedTuple):
@@ -191,3 +194,28 @@ class State(NamedTuple):
     scratch: IntArray
     report: IntArray
     dice: SeedArray
+
+
+# Passed by value, these tuples would be hundreds of machine words on every call between kernels,
+# and take minutes to compile. Entry points therefore wrap them once into compiled structures,
+# which are passed by reference and read with the same names.
+@structref.register
+class _TablesType(types.StructRef):
+    """Compiled type of :class:`TablesRef`."""
+
+
+@structref.register
+class _StateType(types.StructRef):
+    """Compiled type of :class:`StateRef`."""
+
+
+class TablesRef(structref.StructRefProxy):
+    """:class:`Tables` by reference, for compiled code only."""
+
+
+class StateRef(structref.StructRefProxy):
+    """:class:`State` by reference, for compiled code only."""
+
+
+structref.define_proxy(TablesRef, _TablesType, list(Tables._fields))
+structref.define_proxy(StateRef, _StateType, list(State._fields))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import kernel
+from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import (
     ALIKE,
     AMOUNT,
@@ -76,7 +76,7 @@ from makespan.solvers.dispatch._layout import (
 NO_SWAP = 2
 
 
-@kernel
+@inner
 def earliest(T: Tables, S: State, i: int, m: int, t: int, end_low: int) -> tuple[int, int]:
     """Earliest ``(start, end)`` of task i in mode m with start >= t and end >= end_low.
 
@@ -133,7 +133,8 @@ def earliest(T: Tables, S: State, i: int, m: int, t: int, end_low: int) -> tuple
                             s,
                             e,
                             step,
-                            T.setup[T.resource[r, SETUP_AT] :],
+                            T.setup,
+                            T.resource[r, SETUP_AT],
                             T.resource[r, FAMILIES],
                             T.task[i, FAMILY],
                             T.task,
@@ -143,7 +144,7 @@ def earliest(T: Tables, S: State, i: int, m: int, t: int, end_low: int) -> tuple
                 elif what == ON_RENEWABLE:
                     if work > 0:
                         at = _renewable_fit(T, S, r, pattern, s, e, T.demand[k, AMOUNT], step)
-                elif what == AT_START or what == AT_END:
+                elif what >= AT_START:
                     at = _reservoir_fit(T, S, r, d0, d1, s, e)
                     if at == STARVED:
                         return STARVED, STARVED
@@ -163,7 +164,7 @@ def earliest(T: Tables, S: State, i: int, m: int, t: int, end_low: int) -> tuple
         t = at
 
 
-@kernel
+@inner
 def _renewable_fit(
     T: Tables, S: State, r: int, pattern: int, s: int, e: int, amount: int, step: bool
 ) -> int:
@@ -184,7 +185,7 @@ def _renewable_fit(
     return s
 
 
-@kernel
+@inner
 def _reservoir_fit(T: Tables, S: State, r: int, d0: int, d1: int, s: int, e: int) -> int:
     at_start = at_end = 0
     for k in range(d0, d1):
@@ -207,12 +208,12 @@ def _reservoir_fit(T: Tables, S: State, r: int, d0: int, d1: int, s: int, e: int
     )
 
 
-@kernel
+@inner
 def commit(T: Tables, S: State, i: int, m: int, s: int, e: int) -> None:
     """Enter the task into every timeline, profile and stock it uses."""
     work = T.mode[m, DURATION]
-    _reserve(T, S, i, S.safe[i], 1)
-    _reserve(T, S, i, m, -1)
+    reserve(T, S, S.safe[i], 1)
+    reserve(T, S, m, -1)
     for k in range(T.mode[m, DEMAND_FROM], T.mode[m, DEMAND_TO]):
         r, what, amount = T.demand[k, RESOURCE], T.demand[k, WHAT], T.demand[k, AMOUNT]
         if what == ON_MACHINE:
@@ -222,7 +223,7 @@ def commit(T: Tables, S: State, i: int, m: int, s: int, e: int) -> None:
         elif what == ON_RENEWABLE:
             if work > 0:
                 _renewable_change(T, S, r, m, s, e, -amount)
-        elif what == AT_START or what == AT_END:
+        elif what >= AT_START:
             _reservoir_change(T, S, r, s if what == AT_START else e, amount)
     for k in range(T.task[i, SET_FROM], T.task[i, SET_TO]):
         line = T.task_set[k]
@@ -232,13 +233,13 @@ def commit(T: Tables, S: State, i: int, m: int, s: int, e: int) -> None:
     S.place[i, START], S.place[i, END], S.place[i, MODE], S.place[i, PLACED] = s, e, m, 1
 
 
-@kernel
+@inner
 def withdraw(T: Tables, S: State, i: int) -> None:
     """Undo :func:`commit`."""
     s, e, m = S.place[i, START], S.place[i, END], S.place[i, MODE]
     work = T.mode[m, DURATION]
-    _reserve(T, S, i, m, 1)
-    _reserve(T, S, i, S.safe[i], -1)
+    reserve(T, S, m, 1)
+    reserve(T, S, S.safe[i], -1)
     for k in range(T.mode[m, DEMAND_FROM], T.mode[m, DEMAND_TO]):
         r, what, amount = T.demand[k, RESOURCE], T.demand[k, WHAT], T.demand[k, AMOUNT]
         if what == ON_MACHINE:
@@ -247,7 +248,7 @@ def withdraw(T: Tables, S: State, i: int) -> None:
         elif what == ON_RENEWABLE:
             if work > 0:
                 _renewable_change(T, S, r, m, s, e, amount)
-        elif what == AT_START or what == AT_END:
+        elif what >= AT_START:
             _reservoir_change(T, S, r, s if what == AT_START else e, -amount)
     for k in range(T.task[i, SET_FROM], T.task[i, SET_TO]):
         line = T.task_set[k]
@@ -256,15 +257,16 @@ def withdraw(T: Tables, S: State, i: int) -> None:
     S.place[i, PLACED] = 0
 
 
-@kernel
-def _reserve(T: Tables, S: State, i: int, m: int, sign: int) -> None:
+@inner
+def reserve(T: Tables, S: State, m: int, sign: int) -> None:
+    """Add (sign 1) or take (-1) what mode m consumes to what is left; m < 0 consumes nothing."""
     if m >= 0:
         for k in range(T.mode[m, DEMAND_FROM], T.mode[m, DEMAND_TO]):
             if T.demand[k, WHAT] == ON_CONSUMABLE:
                 S.left[T.demand[k, RESOURCE]] += sign * T.demand[k, AMOUNT]
 
 
-@kernel
+@inner
 def _renewable_change(T: Tables, S: State, r: int, m: int, s: int, e: int, amount: int) -> None:
     low = T.free_at[r]
     pattern = T.mode[m, PATTERN]
@@ -280,13 +282,13 @@ def _renewable_change(T: Tables, S: State, r: int, m: int, s: int, e: int, amoun
         begin = T.span[k, 0] if end < e else e
 
 
-@kernel
+@inner
 def _reservoir_change(T: Tables, S: State, r: int, t: int, amount: int) -> None:
     low = T.level_at[r]
     S.level_count[r] = fit.level_change(S.level, low, low + S.level_count[r], t, amount)
 
 
-@kernel
+@inner
 def alike(T: Tables, group: int, same: bool, a: int, b: int) -> bool:
     """Whether modes a and b use the same resources of the group (or, if not same, none shared)."""
     a0, a1 = T.mode[a, DEMAND_FROM], T.mode[a, DEMAND_TO]
@@ -308,7 +310,7 @@ def alike(T: Tables, group: int, same: bool, a: int, b: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def allowed(T: Tables, S: State, i: int, m: int, keep: bool) -> bool:
     """Whether mode m leaves every unplaced task a mode: its safe one or one found anew.
 
@@ -353,8 +355,8 @@ def allowed(T: Tables, S: State, i: int, m: int, keep: bool) -> bool:
     if good:
         for at in range(count):
             a = S.scratch[at]
-            _reserve(T, S, a, S.safe[a], 1)
-            _reserve(T, S, a, S.ready[a], -1)
+            reserve(T, S, S.safe[a], 1)
+            reserve(T, S, S.ready[a], -1)
         for at in range(count):
             a = S.scratch[at]
             for k in range(T.mode[S.ready[a], DEMAND_FROM], T.mode[S.ready[a], DEMAND_TO]):
@@ -363,8 +365,8 @@ def allowed(T: Tables, S: State, i: int, m: int, keep: bool) -> bool:
         if not (good and keep):
             for at in range(count):
                 a = S.scratch[at]
-                _reserve(T, S, a, S.ready[a], 1)
-                _reserve(T, S, a, S.safe[a], -1)
+                reserve(T, S, S.ready[a], 1)
+                reserve(T, S, S.safe[a], -1)
     for at in range(count):
         a = S.scratch[at]
         if good and keep:
@@ -373,7 +375,7 @@ def allowed(T: Tables, S: State, i: int, m: int, keep: bool) -> bool:
     return good
 
 
-@kernel
+@inner
 def limits(T: Tables, S: State, i: int) -> tuple[int, int, int, int]:
     """Bounds ``(start >=, end >=, start <=, end <=)`` from tasks already placed."""
     low, end_low, high, end_high = S.floor[i], -FAR, FAR, FAR
@@ -395,7 +397,7 @@ def limits(T: Tables, S: State, i: int) -> tuple[int, int, int, int]:
     return low, end_low, high, end_high
 
 
-@kernel
+@inner
 def choose(
     T: Tables, S: State, i: int, now: int, thrift: float, stir: float
 ) -> tuple[int, int, int, int]:
@@ -408,9 +410,8 @@ def choose(
     best, best_s, best_e, best_score = -1, FAR, FAR, 0.0
     soonest = FAR
     m0, m1 = T.task[i, MODE_FROM], T.task[i, MODE_TO]
-    bound = T.task[i, LINK_TO] > T.task[i, LINK_FROM] or S.report[3] == 1
     for m in range(m0, m1):
-        if bound and not allowed(T, S, i, m, False):
+        if S.report[3] == 1 and not allowed(T, S, i, m, False):
             continue
         s, e = earliest(T, S, i, m, low, end_low)
         if s >= FAR:
@@ -433,7 +434,7 @@ def choose(
     return best, best_s, best_e, soonest
 
 
-@kernel
+@inner
 def place_block(
     T: Tables, S: State, b: int, now: int, thrift: float, stir: float, tries: int
 ) -> tuple[int, int]:
@@ -445,60 +446,43 @@ def place_block(
     missing amount and the block starts over (Franck, Neumann and Schwindt, OR Spektrum 23, 2001).
     """
     k0, k1 = T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]
-    if k1 - k0 == 1:
-        i = T.member[k0]
-        if S.want[i] == LEAVE_OUT:
-            return DONE, now
-        m, s, e, soonest = choose(T, S, i, now, thrift, stir)
-        if m < 0:
-            S.report[1] = i
-            if soonest < FAR:
-                return DONE, soonest
-            return (NO_STOCK if soonest == STARVED else NO_ROOM), FAR
-        _, _, high, end_high = limits(T, S, i)
-        if s > high or e > end_high:
-            S.report[1] = i
-            return NO_ROOM, FAR
-        if S.report[3] == 1 or T.task[i, LINK_TO] > T.task[i, LINK_FROM]:
-            allowed(T, S, i, m, True)
-        commit(T, S, i, m, s, e)
-        return DONE, s
+    single = k1 - k0 == 1
     for _ in range(tries):
-        start = FAR
+        start, wake = FAR, FAR
         placed = k0
         outcome = DONE
-        while placed < k1:
+        while placed < k1 and outcome == DONE:
             i = T.member[placed]
             placed += 1
             if S.want[i] == LEAVE_OUT:
                 continue
-            m, s, e, soonest = choose(T, S, i, -1, thrift, stir)
+            m, s, e, soonest = choose(T, S, i, now if single else -1, thrift, stir)
             if m < 0:
                 S.report[1] = i
+                if single and soonest < FAR:
+                    return DONE, soonest
                 outcome = NO_STOCK if soonest == STARVED else NO_ROOM
-                placed -= 1
                 break
-            if S.report[3] == 1 or T.task[i, LINK_TO] > T.task[i, LINK_FROM]:
+            if S.report[3] == 1:
                 allowed(T, S, i, m, True)
             commit(T, S, i, m, s, e)
             start = min(start, s)
             outcome = _settle(T, S, i, b)
             if outcome != DONE:
                 S.report[1] = i
-                break
-        if outcome == DONE and (now < 0 or start <= now or start == FAR):
-            return DONE, start
+        if outcome == DONE:
+            if now < 0 or start <= now or start == FAR:
+                return DONE, start
+            wake = start
         for k in range(k0, placed):
             if S.place[T.member[k], PLACED] == 1:
                 withdraw(T, S, T.member[k])
-        if outcome == DONE:
-            return DONE, start
         if outcome != TOO_TIGHT:
-            return outcome, FAR
+            return outcome, wake
     return TOO_TIGHT, FAR
 
 
-@kernel
+@inner
 def _settle(T: Tables, S: State, i: int, b: int) -> int:
     """Check what a newly placed task owes to the ones before it; push back whom it must."""
     for k in range(T.task[i, ARC_FROM], T.task[i, ARC_TO]):
@@ -523,7 +507,7 @@ def _settle(T: Tables, S: State, i: int, b: int) -> int:
     return DONE
 
 
-@kernel
+@inner
 def _pushed(T: Tables, S: State, o: int, delta: int, ends: bool) -> int:
     """Least start of task o whose start (or end) lies ``delta`` ticks later."""
     s, m = S.place[o, START], S.place[o, MODE]
@@ -544,7 +528,7 @@ def _pushed(T: Tables, S: State, o: int, delta: int, ends: bool) -> int:
     return low
 
 
-@kernel
+@inner
 def neighbour(T: Tables, S: State, i: int, side: int) -> int:
     """Next (side 1) or previous (-1) wanted task of the job in its order, or -1."""
     job = T.task[i, JOB]
@@ -556,7 +540,7 @@ def neighbour(T: Tables, S: State, i: int, side: int) -> int:
     return -1
 
 
-@kernel
+@inner
 def _hold(T: Tables, S: State, i: int, after: int) -> bool:
     """Let blocked task i keep its machines until ``after`` starts, or push it back."""
     m = S.place[i, MODE]
@@ -598,7 +582,7 @@ def _hold(T: Tables, S: State, i: int, after: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _no_ring(T: Tables, S: State, i: int, after: int, t: int) -> bool:
     """Refuse a move that enters a machine left at t while its own is entered at t.
 
@@ -618,10 +602,10 @@ def _no_ring(T: Tables, S: State, i: int, after: int, t: int) -> bool:
             w = S.busy[row, WHO]
             code = max(T.task[w, BLOCKING], T.resource[r, HOLDS])
             if w != i and S.busy[row, FROM] < t and code == NO_SWAP and T.task[w, JOB] >= 0:
-                nearest = neighbour(T, S, w, 1)
-                if nearest >= 0 and S.place[nearest, PLACED] == 1:
-                    if S.place[nearest, START] == t:
-                        S.floor[after] = t + 1
-                        return False
+                mover = neighbour(T, S, w, 1)
+                moves = mover >= 0 and S.place[mover, PLACED] == 1
+                if moves and S.place[mover, START] == t:
+                    S.floor[after] = t + 1
+                    return False
             row -= 1
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -12,10 +12,11 @@ from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.solvers.dispatch import _layout as at
 from makespan.solvers.dispatch import _score
+from makespan.solvers.dispatch._choice import Choices
 from makespan.solvers.dispatch._compile import Compiled, compile_problem, new_state
 from makespan.solvers.dispatch._facts import Attributes, attributes
 from makespan.solvers.dispatch._layout import FloatArray
-from makespan.solvers.dispatch._schemes import parallel, serial
+from makespan.solvers.dispatch._schemes import run
 from makespan.solvers.dispatch._shop import giffler_thompson, non_delay
 from makespan.solvers.dispatch._value import Values, schedule_of
 from makespan.solvers.dispatch.rules import Rule
@@ -25,6 +26,7 @@ SCHEMES: Final[tuple[Scheme, ...]] = ("serial", "parallel", "giffler-thompson")
 
 _BLOCK_TRIES: Final = 2000
 _CALENDAR_LIMIT: Final = 1 << 46
+_SPAN_LIMIT: Final = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Attempt:
         Noise on the comparison of modes, as a share of the duration.
     base
         Priorities to use instead of the rule's, (n,); e.g. starts of a known schedule.
+    choice
+        Number of the choice of optional tasks and bound modes, see :class:`Choices`.
     """
 
     rule: Rule
@@ -51,11 +55,12 @@ class Attempt:
     thrift: float = 0.0
     stir: float = 0.0
     base: FloatArray | None = None
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a run gave no schedule: a code of the kernels and the task at fault."""
+    """Why a run gave no schedule: a code of the kernels and the task at fault, -1 if none is."""
 
     code: int
     task: int
@@ -79,6 +84,7 @@ class Runner:
             shared.attributes if shared else attributes(problem, self.compiled)
         )
         self.values: Values = shared.values if shared else Values(problem)
+        self.choices: Choices = shared.choices if shared else Choices(problem)
         self.state = new_state(self.compiled)
         self.failure: Failure | None = None
 
@@ -96,34 +102,45 @@ class Runner:
                 hint="use scheme='serial' or 'parallel'",
             )
         self.failure = None
-        while True:
-            code = self._run_kernel(attempt, seed)
-            end = self.compiled.calendar_end
-            if self.state.report[2] == 0 or end is None or end > _CALENDAR_LIMIT:
-                break
-            if code == at.DONE and not self.compiled.optional:
-                break
-            start = self.problem.horizon_start
-            longer = compile_problem(self.problem, start + 4 * (end - start))
-            if len(longer.tables.span) > 4_000_000:
-                break
-            self.compiled = longer
+        code = self._run_long_enough(attempt, seed)
+        if code == at.NO_STOCK and attempt.choice == 0 and self.compiled.optional:
+            code = self._run_long_enough(replace(attempt, choice=-1), seed)
         if code != at.DONE:
             self.failure = Failure(code, int(self.state.report[1]))
         return code == at.DONE
 
+    def _run_long_enough(self, attempt: Attempt, seed: int) -> int:
+        """Run, and again with calendars spelled out further while they were too short."""
+        while True:
+            code = self._run_kernel(attempt, seed)
+            end = self.compiled.calendar_end
+            if self.state.report[2] == 0 or end is None or end > _CALENDAR_LIMIT:
+                return code
+            if code == at.DONE and not self.compiled.optional:
+                return code
+            start = self.problem.horizon_start
+            longer = compile_problem(self.problem, start + 4 * (end - start))
+            if len(longer.tables.span) > _SPAN_LIMIT:
+                return code
+            # Released renewables have room for a step at every break, so the memory grows too.
+            self.compiled, self.state = longer, new_state(longer)
+
     def _run_kernel(self, attempt: Attempt, seed: int) -> int:
         S, T = self.state, self.compiled.tables
+        choice = self.choices.number(attempt.choice)
+        if choice is None:
+            S.report[1] = -1
+            return at.NO_CHOICE
         facts = self._facts(attempt)
         S.dice[0] = np.uint64(_mixed(seed))
-        S.want[:] = at.REQUIRE
+        S.want[:], S.safe[:] = choice.want, choice.safe
         if attempt.scheme == "giffler-thompson":
             return giffler_thompson(T, S, facts)
         if attempt.scheme == "parallel":
             if self.shop and len(T.mode) == len(T.task):
                 return non_delay(T, S, facts)
-            return parallel(T, S, facts, attempt.thrift, attempt.stir, _BLOCK_TRIES)
-        return serial(T, S, facts, attempt.thrift, attempt.stir, _BLOCK_TRIES)
+            return run(T, S, facts, 1, attempt.thrift, attempt.stir, _BLOCK_TRIES)
+        return run(T, S, facts, 0, attempt.thrift, attempt.stir, _BLOCK_TRIES)
 
     def _facts(self, attempt: Attempt) -> _score.Facts:
         a, rule = self.attributes, attempt.rule

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import kernel
+from makespan.solvers.dispatch._jit import inner, kernel
 from makespan.solvers.dispatch._layout import (
     DONE,
     FAR,
@@ -23,30 +23,36 @@ from makespan.solvers.dispatch._layout import (
     VALUE,
     WAITS,
     State,
+    StateRef,
     Tables,
+    TablesRef,
 )
-from makespan.solvers.dispatch._place import limits, place_block
+from makespan.solvers.dispatch._place import limits, place_block, reserve
 from makespan.solvers.dispatch._score import LENGTH, MACHINE, WINQ, Facts, noisy
 
 
-@kernel
+@inner
 def reset(T: Tables, S: State) -> None:
     """Empty schedule; ``want`` and ``safe`` are the caller's."""
-    S.place[:, PLACED] = 0
-    S.busy_count[:] = 0
-    S.free_count[:] = T.free_count
-    S.free[:] = T.free_init
-    S.left[:] = T.stock
-    S.queued[:] = 0
-    S.ready[:] = -1
-    S.report[:3] = 0
+    # Plain loops: assignments to slices take seconds to compile.
+    for i in range(len(S.place)):
+        S.place[i, PLACED] = 0
+        S.ready[i] = -1
+    for line in range(len(S.busy_count)):
+        S.busy_count[line] = 0
+    for r in range(len(S.free_count)):
+        S.free_count[r] = T.free_count[r]
+        S.left[r] = T.stock[r]
+        S.queued[r] = 0
+        for k in range(T.free_at[r], T.free_at[r] + T.free_count[r]):
+            S.free[k, TIME], S.free[k, VALUE] = T.free_init[k, TIME], T.free_init[k, VALUE]
+    for k in range(3):
+        S.report[k] = 0
     for i in range(len(S.floor)):
         S.floor[i] = T.task[i, RELEASE]
         m = S.safe[i]
         if S.report[3] == 1 and m >= 0:
-            for k in range(T.mode[m, 2], T.mode[m, 3]):
-                if T.demand[k, 2] == 2:
-                    S.left[T.demand[k, 0]] -= T.demand[k, 1]
+            reserve(T, S, m, -1)
     for r in range(len(T.level_at) - 1):
         if T.level_at[r + 1] > T.level_at[r]:
             S.level[T.level_at[r], TIME] = -FAR
@@ -56,7 +62,7 @@ def reset(T: Tables, S: State) -> None:
         S.waits[b] = T.block[b, WAITS]
 
 
-@kernel
+@inner
 def _leader(T: Tables, S: State, b: int) -> int:
     """First wanted task of a block, whose priority stands for all; -1 if none is wanted."""
     for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
@@ -65,7 +71,7 @@ def _leader(T: Tables, S: State, b: int) -> int:
     return -1
 
 
-@kernel
+@inner
 def _joins(T: Tables, S: State, F: Facts, b: int, sign: int) -> None:
     """Keep the work waiting per machine, which only the last rules read."""
     if F.code < WINQ:
@@ -75,7 +81,7 @@ def _joins(T: Tables, S: State, F: Facts, b: int, sign: int) -> None:
         S.queued[int(F.task[i, MACHINE])] += sign * int(F.task[i, LENGTH])
 
 
-@kernel
+@inner
 def _urgency(T: Tables, S: State, F: Facts, b: int, t: int) -> float:
     """Priority of an eligible block, from its leader, at time t or when it is ready if later."""
     i = _leader(T, S, b)
@@ -85,7 +91,15 @@ def _urgency(T: Tables, S: State, F: Facts, b: int, t: int) -> float:
     return noisy(F, i, float(max(t, ready)), float(ready), S.queued, S.dice)
 
 
-@kernel
+@inner
+def _leave_out(T: Tables, S: State, i: int) -> None:
+    """Stop wanting a task and give back what was set aside for it."""
+    S.want[i] = LEAVE_OUT
+    reserve(T, S, S.safe[i], 1)
+    S.safe[i] = -1
+
+
+@inner
 def _give_up(T: Tables, S: State, b: int, outcome: int) -> bool:
     """Leave out the block if all its tasks may be left out; otherwise record the failure."""
     for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
@@ -93,14 +107,36 @@ def _give_up(T: Tables, S: State, b: int, outcome: int) -> bool:
             S.report[0] = outcome
             return False
     for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
-        S.want[T.member[k]] = LEAVE_OUT
+        if S.want[T.member[k]] != LEAVE_OUT:
+            _leave_out(T, S, T.member[k])
     return True
 
 
-@kernel
-def _finish_late(
-    T: Tables, S: State, F: Facts, late: int, thrift: float, stir: float, tries: int
-) -> None:
+@inner
+def _place(
+    T: Tables, S: State, b: int, now: int, thrift: float, stir: float, tries: int
+) -> tuple[int, int]:
+    """Place a block, if need be without the optional tasks among required ones."""
+    outcome, start = place_block(T, S, b, now, thrift, stir, tries)
+    if outcome in (DONE, NO_STOCK):
+        return outcome, start
+    required = dropped = 0
+    for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
+        required += S.want[T.member[k]] == REQUIRE
+    if required == 0:
+        return outcome, start
+    for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
+        i = T.member[k]
+        if S.want[i] != REQUIRE and S.want[i] != LEAVE_OUT:
+            _leave_out(T, S, i)
+            dropped += 1
+    if dropped == 0:
+        return outcome, start
+    return place_block(T, S, b, now, thrift, stir, tries)
+
+
+@inner
+def _finish_late(T: Tables, S: State, late: int, thrift: float, stir: float, tries: int) -> None:
     """Squeeze postponed optional blocks, heaped in ``other`` by urgency, into what is left."""
     while late > 0:
         b = S.other[0]
@@ -110,19 +146,26 @@ def _finish_late(
             _give_up(T, S, b, outcome)
 
 
-@kernel
+@inner
 def _postponed(T: Tables, S: State, b: int) -> bool:
-    i = _leader(T, S, b)
-    return i >= 0 and S.want[i] == TRY_LAST
+    """Whether some task of the block is wanted, but none before all others are placed."""
+    some = False
+    for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
+        want = S.want[T.member[k]]
+        if want == TRY_LAST:
+            some = True
+        elif want != LEAVE_OUT:
+            return False
+    return some
 
 
-@kernel
+@inner
 def serial(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int) -> int:
     """Take eligible blocks by priority and place each as early as the schedule so far allows.
 
-    O(n log n) plus the search for gaps. Returns the outcome code, as report[0].
+    O(n log n) plus the search for gaps. Returns the outcome code; the number of postponed
+    optional blocks, left in ``other``, goes to report[4].
     """
-    reset(T, S)
     size = late = starved = done = 0
     blocks = len(S.waits)
     for b in range(blocks):
@@ -136,7 +179,7 @@ def serial(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int
         if _postponed(T, S, b):
             late = fit.heap_push(S.other_key, S.other, late, S.key[b], b)
         else:
-            outcome, _ = place_block(T, S, b, -1, thrift, stir, tries)
+            outcome, _ = _place(T, S, b, -1, thrift, stir, tries)
             if outcome == NO_STOCK:
                 S.waits[b] = -1
                 starved += 1
@@ -160,11 +203,11 @@ def serial(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int
         _joins(T, S, F, b, -1)
     if done < blocks and not _excuse(T, S):
         return S.report[0]
-    _finish_late(T, S, F, late, thrift, stir, tries)
+    S.report[4] = late
     return DONE
 
 
-@kernel
+@inner
 def _excuse(T: Tables, S: State) -> bool:
     """Leave out starved optional blocks; False (and NO_STOCK) if a required task starves."""
     for b in range(len(S.waits)):
@@ -174,7 +217,7 @@ def _excuse(T: Tables, S: State) -> bool:
     return True
 
 
-@kernel
+@inner
 def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int) -> int:
     """Go forward in time; at each decision point start by priority what can start now.
 
@@ -182,7 +225,6 @@ def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: i
     let it. Sleeping blocks are in ``heap`` by that time, woken ones in ``other`` by priority.
     Gives non-delay schedules where no calendar, lag or block makes a task reach into the future.
     """
-    reset(T, S)
     size = late = starved = done = 0
     blocks = len(S.waits)
     for b in range(blocks):
@@ -207,7 +249,7 @@ def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: i
                 S.waits[b] = -2
                 late += 1
             elif now > -1e299:
-                outcome, start = place_block(T, S, b, int(now), thrift, stir, tries)
+                outcome, start = _place(T, S, b, int(now), thrift, stir, tries)
                 if outcome == DONE and start > now and start < FAR:
                     size = fit.heap_push(S.heap_key, S.heap, size, float(start), b)
                     continue
@@ -244,5 +286,22 @@ def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: i
             late = fit.heap_push(S.other_key, S.other, late, S.key[b], b)
     if done < blocks and not _excuse(T, S):
         return S.report[0]
-    _finish_late(T, S, F, late, thrift, stir, tries)
+    S.report[4] = late
     return DONE
+
+
+@kernel
+def run(
+    tables: Tables, state: State, F: Facts, scheme: int, thrift: float, stir: float, tries: int
+) -> int:
+    """Entry point: build a schedule in a scheme of the general vocabulary; outcome code."""
+    T = TablesRef(*tables)
+    S = StateRef(*state)
+    reset(T, S)
+    if scheme == 0:
+        outcome = serial(T, S, F, thrift, stir, tries)
+    else:
+        outcome = parallel(T, S, F, thrift, stir, tries)
+    if outcome == DONE:
+        _finish_late(T, S, S.report[4], thrift, stir, tries)
+    return outcome

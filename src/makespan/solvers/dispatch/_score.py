@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import kernel
+from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import FloatArray, SeedArray
 
 # Codes of rules whose value depends on the time or on the state; 0 reads Facts.base.
@@ -52,7 +52,7 @@ class Facts(NamedTuple):
     number: FloatArray
 
 
-@kernel
+@inner
 def score(F: Facts, i: int, t: float, ready: float, queued: IntArray) -> float:
     """Priority of task i at time t; ``ready`` is when its predecessors let it go."""
     code = F.code
@@ -85,7 +85,7 @@ def score(F: Facts, i: int, t: float, ready: float, queued: IntArray) -> float:
     return -worth * max(0.0, 1.0 - max(0.0, slack) / wait)
 
 
-@kernel
+@inner
 def noisy(F: Facts, i: int, t: float, ready: float, queued: IntArray, dice: SeedArray) -> float:
     """Score plus Gumbel noise, which turns "least first" into a draw by softmax."""
     value = score(F, i, t, ready, queued)

@@ -10,7 +10,7 @@ import numpy as np
 
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import kernel
+from makespan.solvers.dispatch._jit import inner, kernel
 from makespan.solvers.dispatch._layout import (
     ARC_FROM,
     ARC_TO,
@@ -38,12 +38,12 @@ from makespan.solvers.dispatch._layout import (
 from makespan.solvers.dispatch._score import LENGTH, STATIC, WINQ, Facts, noisy
 
 
-@kernel
+@inner
 def _machine(T: Tables, m: int) -> int:
     return T.demand[T.mode[m, DEMAND_FROM], RESOURCE]
 
 
-@kernel
+@inner
 def _begin(T: Tables, S: State) -> None:
     S.place[:, PLACED] = 0
     S.queued[:] = 0
@@ -53,7 +53,7 @@ def _begin(T: Tables, S: State) -> None:
         S.floor[i] = T.task[i, RELEASE]
 
 
-@kernel
+@inner
 def _take(T: Tables, S: State, F: Facts, i: int, m: int, s: int) -> None:
     """Fix the task and tell its successors from when on they may start (in ``floor``)."""
     e = s + T.mode[m, DURATION]
@@ -67,7 +67,7 @@ def _take(T: Tables, S: State, F: Facts, i: int, m: int, s: int) -> None:
             S.floor[o] = max(S.floor[o], e - T.arc[k, WEIGHT])
 
 
-@kernel
+@inner
 def _arrive(T: Tables, S: State, F: Facts, i: int) -> None:
     if F.code >= WINQ:
         S.queued[_machine(T, T.task[i, MODE_FROM])] += int(F.task[i, LENGTH])
@@ -126,7 +126,7 @@ def non_delay(T: Tables, S: State, F: Facts) -> int:
                 i = wait[low]
                 fit.heap_pop(wait_key[low:], wait[low:], waiting[r])
             else:
-                i = _pick(T, S, F, wait[low : low + waiting[r]], now)
+                i = _pick(S, F, wait[low : low + waiting[r]], now)
             waiting[r] -= 1
             busy[r] = 1
             m = T.task[i, MODE_FROM]
@@ -141,8 +141,8 @@ def non_delay(T: Tables, S: State, F: Facts) -> int:
     return DONE
 
 
-@kernel
-def _pick(T: Tables, S: State, F: Facts, queue: IntArray, now: float) -> int:
+@inner
+def _pick(S: State, F: Facts, queue: IntArray, now: float) -> int:
     """Take the task of least score out of an unordered queue."""
     best, best_key = 0, 0.0
     for k in range(len(queue)):
@@ -155,7 +155,7 @@ def _pick(T: Tables, S: State, F: Facts, queue: IntArray, now: float) -> int:
     return i
 
 
-@kernel
+@inner
 def _tree_set(tree: IntArray, leaves: int, at: int, value: int) -> None:
     """Change a leaf of a tournament tree of minima."""
     at += leaves
@@ -231,7 +231,7 @@ def giffler_thompson(T: Tables, S: State, F: Facts) -> int:
     return DONE
 
 
-@kernel
+@inner
 def _queue_up(
     T: Tables,
     S: State,
@@ -257,7 +257,7 @@ def _queue_up(
             _tree_set(tree, leaves, r, end)
 
 
-@kernel
+@inner
 def _refresh(
     T: Tables,
     S: State,

@@ -70,6 +70,8 @@ def explain(problem: Problem, failure: Failure | None) -> str:
     """Sentence about why greedy placement stopped."""
     if failure is None:
         return "dispatch found no schedule"
+    if failure.code == at.NO_CHOICE:
+        return "dispatch: no choice of optional tasks and modes meets selections, links and budgets"
     name = problem.tasks.names[failure.task]
     if failure.code == at.NO_STOCK:
         return f"dispatch: task {name!r} waits for a reservoir level that no placed task brings"
@@ -261,6 +263,8 @@ def _plan(runner: Runner, rules: Sequence[str] | None, schemes: Sequence[Scheme]
 
 _HEATS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 _NEAR_HEATS: Final = (0.003, 0.01, 0.02, 0.05, 0.1)
+_CHOICES: Final = 32
+_KEEP_CHOICE: Final = 0.9
 
 
 class _Worker:
@@ -276,6 +280,7 @@ class _Worker:
         self._random = np.random.default_rng(np.random.SeedSequence([seed, number]))
         self._merit: list[tuple[int, ...] | None] = []
         self._trusted = runner.shop
+        self._choice = 0
 
     def work(
         self, share: int | None, clock: _Clock, improved: Callable[[tuple[int, ...]], None]
@@ -300,6 +305,7 @@ class _Worker:
                 self.message = "dispatch built a schedule that does not verify and dropped it"
                 continue
             self.best.value, self.best.schedule = value, schedule
+            self._choice = attempt.choice
             improved(value)
 
     def _next(self) -> Attempt:
@@ -313,7 +319,7 @@ class _Worker:
         if self.best.schedule is not None and draw < 0.6:
             near = float(self._random.choice(_NEAR_HEATS))
             base = self.best.schedule.start.astype(np.float64)
-            return Attempt(opening[0].rule, "serial", near, cost, stir, base)
+            return Attempt(opening[0].rule, "serial", near, cost, stir, base, self._choice)
         order = sorted(
             range(len(self._merit)),
             key=lambda k: (self._merit[k] is None, self._merit[k] or (), k),
@@ -321,4 +327,10 @@ class _Worker:
         rank = min(int(self._random.exponential(2.0)), len(order) - 1)
         chosen = opening[(order[rank] + self.number * 7) % len(opening)]
         heat = float(self._random.choice(_HEATS))
-        return Attempt(chosen.rule, chosen.scheme, heat, cost, stir)
+        return Attempt(chosen.rule, chosen.scheme, heat, cost, stir, choice=self._drawn_choice())
+
+    def _drawn_choice(self) -> int:
+        """Mostly the best schedule's choice of tasks and modes, now and then another one."""
+        if not self.runner.choices.varied or self._random.random() < _KEEP_CHOICE:
+            return self._choice
+        return int(self._random.integers(_CHOICES))
