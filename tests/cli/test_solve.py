@@ -334,12 +334,17 @@ def test_infeasibility_is_explained(
     """The constraints that clash, one per line, in the problem's own names."""
     from makespan.solvers import explain
 
-    lines = "job 'A' ends by 8\ntask 'cut' takes 9"
+    lines = ("job 'A' ends by 8", "task 'cut' takes 9")
+    told = explain.Conflict(Status.INFEASIBLE, minimal=True, sentences=lines)
     monkeypatch.setattr(makespan, "solve", lambda *_a, **_o: Result(Status.INFEASIBLE))
-    monkeypatch.setattr(explain, "explain_infeasibility", lambda _problem: lines)
+    monkeypatch.setattr(explain, "explain_infeasibility", lambda _problem: told)
     result = invoke("solve", "ft06", "--explain", "--json", "-")
     document = checked(result.stdout)
     assert result.exit_code == 1
-    assert document["explanation"] == {"kind": "conflict", "conflict": lines.splitlines()}
-    assert document["conflict"] == lines.splitlines()
+    assert document["explanation"] == {
+        "kind": "conflict",
+        "conflict": list(lines),
+        "minimal": True,
+    }
+    assert document["conflict"] == list(lines)
     assert "task 'cut' takes 9" in result.stderr

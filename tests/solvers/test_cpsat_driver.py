@@ -261,7 +261,7 @@ def test_conflict_is_found_through_switches() -> None:
     solver.parameters.num_workers = 1
     assert solver.solve(built.model.cp) == cp_model.INFEASIBLE
     core = {str(labels[k]) for k in solver.sufficient_assumptions_for_infeasibility()}
-    assert {"'weld' ends by 9", "'weld' starts at least 0 after 'cut' ends"} <= core
+    assert {"'weld' ends by 9", "'weld' starts no earlier than when 'cut' ends"} <= core
 
 
 def test_golden_ft06() -> None:

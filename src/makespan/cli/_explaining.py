@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from makespan.core.schedule import Schedule
     from makespan.core.vocabulary import BoolArray, IntArray
 
-_BOTTLENECKS: Final = 5
-_STEPS_SHOWN: Final = 30
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,66 +61,67 @@ def explanation(problem: Problem, result: Result) -> Explained | None:
 
 
 def _why_not_shorter(problem: Problem, schedule: Schedule) -> Explained:
-    from makespan.core.graph_schedule import criticality
-    from makespan.core.metrics import resource_use
+    from makespan.core.vocabulary import ObjectiveKind
+    from makespan.solvers.explain import explain_schedule
 
-    found = criticality(problem, schedule)
+    found = explain_schedule(problem, schedule)
     names = problem.tasks.names
+    pushes = (None, *found.criticality.pushes)
     chain = [
         {
-            "task": names[i],
-            "start": int(schedule.start[i]),
-            "end": int(schedule.end[i]),
-            "pushed_by": None if k == 0 else found.pushes[k - 1].cause.value,
-            "on": None if k == 0 else found.pushes[k - 1].subject,
+            "task": name,
+            "start": start,
+            "end": end,
+            "pushed_by": None if push is None else push.cause.value,
+            "on": None if push is None else push.subject,
         }
-        for k, i in enumerate(found.chain)
-    ]
-    use = resource_use(problem, schedule)
-    order = sorted(range(problem.resources.count), key=lambda r: -use.utilisation[r])
-    bottlenecks = [
-        {"resource": problem.resources.names[r], "utilisation": round(use.utilisation[r], 4)}
-        for r in order[:_BOTTLENECKS]
-        if use.utilisation[r] > 0
+        for name, (start, end), push in zip(found.names, found.starts, pushes, strict=False)
     ]
     critical = int(found.critical.sum())
     told = f"{count(critical, 'task')} of {problem.tasks.count} cannot slip without moving the end"
+    helps = [str(lever) for lever in found.levers[:_SHOWN]]
+    shares = [
+        str(term)
+        for term in found.terms
+        if term.kind is not ObjectiveKind.MAKESPAN and term.contributors
+    ]
     rows = [
         ("why not shorter", f"{told}; a chain of them:"),
-        *(("", _step(step)) for step in _abridged(chain)),
-        ("busiest", ", ".join(f"{b['resource']} {b['utilisation']:.0%}" for b in bottlenecks)),
+        *(("", step) for step in found.chain),
+        ("busiest", ", ".join(str(b) for b in found.bottlenecks[:_SHOWN])),
+        *(("would help" if k == 0 else "", text) for k, text in enumerate(helps)),
+        *(("made up of" if k == 0 else "", text) for k, text in enumerate(shares)),
     ]
     details = {
         "critical": [names[i] for i in found.critical.nonzero()[0].tolist()],
         "chain": chain,
-        "bottlenecks": bottlenecks,
+        "slack": {names[i]: int(found.slack[i]) for i in schedule.present.nonzero()[0].tolist()},
+        "bottlenecks": [
+            {"resource": b.resource, "utilisation": round(b.utilisation, 4), "waits": b.waits}
+            for b in found.bottlenecks
+        ],
+        "levers": [
+            {"kind": lever.kind, "name": lever.name, "gain": lever.gain} for lever in found.levers
+        ],
+        "terms": [
+            {
+                "level": term.level,
+                "term": term.kind.value,
+                "coefficient": term.coefficient,
+                "value": term.value,
+                "contributors": [{"name": n, "amount": v} for n, v in term.contributors],
+            }
+            for term in found.terms
+        ],
     }
-    return Explained("schedule", tuple(rows), details, critical=found.critical)
-
-
-def _abridged(chain: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
-    """The chain, without its middle if it is long; None stands for what is left out."""
-    if len(chain) <= _STEPS_SHOWN:
-        return list(chain)
-    half = _STEPS_SHOWN // 2
-    return [*chain[:half], None, *chain[-half:]]
-
-
-def _step(step: dict[str, Any] | None) -> str:
-    if step is None:
-        return "…"
-    text = f"{step['task']}  {step['start']}-{step['end']}"
-    if step["pushed_by"] is None:
-        return text
-    if step["pushed_by"] == "precedence":
-        return f"{text}  after the one before, by precedence"
-    return f"{text}  waits for {step['on']}"
+    return Explained("schedule", tuple(rows), details, critical=found.critical, slack=found.slack)
 
 
 def _why_infeasible(problem: Problem) -> Explained:
     from makespan.solvers.explain import explain_infeasibility
 
     conflict = explain_infeasibility(problem)
-    sentences = [line for line in str(conflict).splitlines() if line.strip()]
-    rows = [("why infeasible" if k == 0 else "", line) for k, line in enumerate(sentences)]
-    return Explained("conflict", tuple(rows), {"conflict": sentences})
+    lines = [line for line in str(conflict).splitlines() if line.strip()]
+    rows = [("why infeasible" if k == 0 else "", line) for k, line in enumerate(lines)]
+    details = {"conflict": list(conflict.sentences), "minimal": conflict.minimal}
+    return Explained("conflict", tuple(rows), details)

@@ -12,6 +12,7 @@ never another. Resources, calendars and forbidden intervals are not looked at: t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,16 @@ from makespan.core.graph import adjacency, order_and_depth, shortest_durations
 from makespan.core.problem import Problem
 from makespan.core.vocabulary import INFINITY, BoolArray, IntArray, PrecedenceKind
 from makespan.core.working_time import mode_calendars
+
+
+class LagCycleError(InfeasibleError):
+    """Lags contradict each other; ``relations`` are their rows in ``problem.precedences``."""
+
+    def __init__(
+        self, message: str, *, relations: Sequence[int], conflict: Sequence[str], hint: str
+    ) -> None:
+        super().__init__(message, conflict=conflict, hint=hint)
+        self.relations = tuple(relations)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +114,7 @@ def _propagate(
 
     Raises
     ------
-    InfeasibleError
+    LagCycleError
         If lags form a positive cycle.
     """
     sure = ~problem.tasks.optional if present is None else present
@@ -138,7 +149,7 @@ def _positive_cycle(
     node: int,
     *,
     back: bool,
-) -> InfeasibleError:
+) -> LagCycleError:
     cycle: list[int] = []
     at = node
     while True:
@@ -150,8 +161,9 @@ def _positive_cycle(
         cycle.reverse()
     conflict = [_describe(problem, graph, arc) for arc in cycle]
     excess = int(graph.weight[cycle].sum())
-    return InfeasibleError(
+    return LagCycleError(
         f"lags contradict each other by {excess}: {'; '.join(conflict)}",
+        relations=sorted({int(row) for row in graph.relation[cycle] if row >= 0}),
         conflict=conflict,
         hint=f"widen one of them by {excess}",
     )
@@ -179,8 +191,8 @@ class Times:
     end: IntArray
 
 
-def _releases(problem: Problem) -> IntArray:
-    """Earliest start of each task by horizon, its own and its job's release."""
+def earliest_starts(problem: Problem) -> IntArray:
+    """Earliest start of each task by horizon, its own and its job's release, int64 (n,)."""
     low = np.maximum(problem.tasks.release, problem.horizon_start)
     job = problem.tasks.job
     if problem.jobs.count:
@@ -188,8 +200,8 @@ def _releases(problem: Problem) -> IntArray:
     return low
 
 
-def _deadlines(problem: Problem, end: int) -> IntArray:
-    """Latest end of each task by ``end``, horizon, its own and its job's deadline."""
+def latest_ends(problem: Problem, end: int = INFINITY) -> IntArray:
+    """Latest end of each task by ``end``, horizon, its own and its job's deadline, int64 (n,)."""
     high = np.minimum(problem.tasks.deadline, min(end, problem.horizon_end))
     job = problem.tasks.job
     if problem.jobs.count:
@@ -197,11 +209,15 @@ def _deadlines(problem: Problem, end: int) -> IntArray:
     return high
 
 
-def _earliest(
-    problem: Problem, graph: LagGraph, present: BoolArray | None
+def earliest_with_parents(
+    problem: Problem, graph: LagGraph, present: BoolArray | None = None
 ) -> tuple[Times, IntArray]:
+    """Earliest times and, per node of the graph, the arc that sets its time, int64 (2 n,).
+
+    The arc is -1 where a release does. Parameters, errors and cost as :func:`earliest_times`.
+    """
     value = np.full(2 * problem.tasks.count, loops.UNREACHED, dtype=np.int64)
-    value[0::2] = _releases(problem)
+    value[0::2] = earliest_starts(problem)
     parent = _propagate(problem, graph, value, present, back=False)
     return Times(value[0::2].copy(), value[1::2].copy()), parent
 
@@ -225,7 +241,7 @@ def earliest_times(
     InfeasibleError
         If lags form a positive cycle; ``conflict`` lists its constraints.
     """
-    return _earliest(problem, lag_graph(problem, duration=duration), present)[0]
+    return earliest_with_parents(problem, lag_graph(problem, duration=duration), present)[0]
 
 
 def latest_times(
@@ -246,7 +262,7 @@ def latest_times(
     """
     graph = lag_graph(problem, duration=duration)
     value = np.full(2 * problem.tasks.count, loops.UNREACHED, dtype=np.int64)
-    value[1::2] = -_deadlines(problem, end)
+    value[1::2] = -latest_ends(problem, end)
     _propagate(problem, graph, value, present, back=True)
     return Times(-value[0::2], -value[1::2])
 
@@ -306,7 +322,7 @@ def slack(
         If lags form a positive cycle.
     """
     graph = lag_graph(problem, duration=duration)
-    earliest, _ = _earliest(problem, graph, present)
+    earliest, _ = earliest_with_parents(problem, graph, present)
     sure = ~problem.tasks.optional if present is None else present
     if end is None:
         end = int(earliest.end[sure].max(initial=problem.horizon_start))
@@ -332,7 +348,7 @@ def critical_path(problem: Problem, *, duration: IntArray | None = None) -> list
         If lags form a positive cycle.
     """
     graph = lag_graph(problem, duration=duration)
-    earliest, parent = _earliest(problem, graph, None)
+    earliest, parent = earliest_with_parents(problem, graph)
     sure = np.flatnonzero(~problem.tasks.optional)
     if not len(sure):
         return []

@@ -9,7 +9,7 @@ from ortools.sat.python.cp_model import LinearExpr
 
 from makespan.core.calendar import complement
 from makespan.core.vocabulary import INFINITY, ResourceKind
-from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
+from makespan.solvers.cpsat.labels import capacity_label
 from makespan.solvers.cpsat.model import Expression, Interval, Literal
 from makespan.solvers.cpsat.plan import Plan
 
@@ -19,20 +19,16 @@ if TYPE_CHECKING:
 
 def post(build: Build) -> None:
     """Add the constraints of this theme."""
+    themes = {
+        ResourceKind.RENEWABLE: _renewable,
+        ResourceKind.CONSUMABLE: _consumable,
+        ResourceKind.RESERVOIR: _reservoir,
+    }
     for r, kind in enumerate(build.facts.kind):
-        name = build.problem.resources.names[r]
-        if kind == ResourceKind.RENEWABLE:
-            label = ConstraintLabel(LabelKind.RENEWABLE, f"capacity of {name!r}", r)
-            with build.model.labelled(label):
-                _renewable(build, r)
-        elif kind == ResourceKind.CONSUMABLE:
-            label = ConstraintLabel(LabelKind.CONSUMABLE, f"total amount of {name!r}", r)
-            with build.model.labelled(label):
-                _consumable(build, r)
-        elif kind == ResourceKind.RESERVOIR:
-            label = ConstraintLabel(LabelKind.RESERVOIR, f"level of {name!r}", r)
-            with build.model.labelled(label):
-                _reservoir(build, r)
+        theme = themes.get(ResourceKind(kind))
+        if theme is not None:
+            with build.model.labelled(capacity_label(build.problem, r)):
+                theme(build, r)
 
 
 def _amounts(build: Build, resource: int) -> dict[int, dict[int, int]]:

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from makespan.core.vocabulary import INFINITY, PrecedenceKind, ResourceKind
-from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
+from makespan.solvers.cpsat.labels import (
+    ConstraintLabel,
+    LabelKind,
+    deadline_label,
+    horizon_end_label,
+    job_deadline_label,
+    job_release_label,
+    precedence_label,
+    release_label,
+)
 from makespan.solvers.cpsat.plan import Plan
 from makespan.solvers.cpsat.variables import calendar_label
 from makespan.solvers.cpsat.windows import stated_windows
 
 if TYPE_CHECKING:
     from makespan.solvers.cpsat.build import Build
-
-_ENDS = {
-    PrecedenceKind.FS: ("ends", "starts"),
-    PrecedenceKind.SS: ("starts", "starts"),
-    PrecedenceKind.FF: ("ends", "ends"),
-    PrecedenceKind.SF: ("starts", "ends"),
-}
 
 
 def post(build: Build) -> None:
@@ -60,17 +62,7 @@ def _precedences(build: Build) -> None:
 
 
 def _precedence_label(build: Build, k: int) -> ConstraintLabel:
-    if not build.model.relaxable:
-        return build.unlabelled
-    table, names = build.problem.precedences, build.problem.tasks.names
-    before, after = _ENDS[PrecedenceKind(int(table.kind[k]))]
-    low, high = int(table.minimum[k]), int(table.maximum[k])
-    lag = f"at least {low}" if high == INFINITY else f"{low} to {high}"
-    text = (
-        f"{names[int(table.target[k])]!r} {after} {lag} after {names[int(table.source[k])]!r} "
-        f"{before}"
-    )
-    return ConstraintLabel(LabelKind.PRECEDENCE, text, k)
+    return precedence_label(build.problem, k) if build.model.relaxable else build.unlabelled
 
 
 def _no_overlap_sets(build: Build) -> None:
@@ -85,26 +77,21 @@ def _windows(build: Build) -> None:
     """Releases, deadlines and forbidden intervals as switchable constraints."""
     problem, model = build.problem, build.model
     tasks, jobs = problem.tasks, problem.jobs
-    names = tasks.names
     stated = stated_windows(problem, INFINITY)
     job_of = tasks.job.tolist()
     for i in range(tasks.count):
         v, job = build.tasks[i], job_of[i]
         if tasks.release[i] > problem.horizon_start:
-            text = f"{names[i]!r} starts at {tasks.release[i]} or later"
-            with model.labelled(ConstraintLabel(LabelKind.RELEASE, text, i)):
+            with model.labelled(release_label(problem, i)):
                 model.add(v.start >= int(tasks.release[i]), v.present)
         if tasks.deadline[i] < INFINITY:
-            text = f"{names[i]!r} ends by {tasks.deadline[i]}"
-            with model.labelled(ConstraintLabel(LabelKind.DEADLINE, text, i)):
+            with model.labelled(deadline_label(problem, i)):
                 model.add(v.end <= int(tasks.deadline[i]), v.present)
         if job >= 0 and jobs.release[job] > problem.horizon_start:
-            text = f"job {jobs.names[job]!r} starts at {jobs.release[job]} or later"
-            with model.labelled(ConstraintLabel(LabelKind.RELEASE, text, job)):
+            with model.labelled(job_release_label(problem, job)):
                 model.add(v.start >= int(jobs.release[job]), v.present)
         if job >= 0 and jobs.deadline[job] < INFINITY:
-            text = f"job {jobs.names[job]!r} ends by {jobs.deadline[job]}"
-            with model.labelled(ConstraintLabel(LabelKind.DEADLINE, text, job)):
+            with model.labelled(job_deadline_label(problem, job)):
                 model.add(v.end <= int(jobs.deadline[job]), v.present)
         if tasks.forbidden_ptr[i] < tasks.forbidden_ptr[i + 1]:
             _forbidden(build, i)
@@ -113,15 +100,13 @@ def _windows(build: Build) -> None:
 
 def _horizon(build: Build, earliest: np.ndarray) -> None:
     problem, model = build.problem, build.model
-    text = f"every task starts at {problem.horizon_start} or later"
-    with model.labelled(ConstraintLabel(LabelKind.HORIZON, text, 0)):
-        for i in range(len(earliest)):
-            v = build.tasks[i]
-            if v.earliest < problem.horizon_start:
-                model.add(v.start >= problem.horizon_start, v.present)
+    # When time begins is not for the user to give up, so nothing switches it off.
+    for i in range(len(earliest)):
+        v = build.tasks[i]
+        if v.earliest < problem.horizon_start:
+            model.add(v.start >= problem.horizon_start, v.present)
     if problem.horizon_end < INFINITY:
-        text = f"every task ends by {problem.horizon_end}"
-        with model.labelled(ConstraintLabel(LabelKind.HORIZON, text, 1)):
+        with model.labelled(horizon_end_label(problem)):
             for i in range(len(earliest)):
                 v = build.tasks[i]
                 model.add(v.end <= problem.horizon_end, v.present)
