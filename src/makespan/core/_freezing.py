@@ -45,11 +45,17 @@ def _ptr(lengths: Iterable[int]) -> IntArray:
 
 def matrix(values: Sequence[Sequence[int]] | np.ndarray, where: str) -> IntArray:
     """Square matrix of whole numbers >= 0, shape (f, f)."""
-    rows = [list(row) for row in values]
+    try:
+        rows = [list(row) for row in values]
+    except TypeError:
+        raise ProblemError(f"{where}: the matrix is no list of rows") from None
     if any(len(row) != len(rows) for row in rows) or not rows:
         raise ProblemError(f"{where}: the matrix is not square")
     return np.array(
-        [[nonnegative(v, f"{where}[{i}][{j}]") for j, v in enumerate(r)] for i, r in enumerate(rows)],
+        [
+            [nonnegative(v, f"{where}[{i}][{j}]") for j, v in enumerate(r)]
+            for i, r in enumerate(rows)
+        ],
         dtype=np.int64,
     )
 
@@ -59,8 +65,8 @@ def vector(values: Sequence[int] | None, size: int, where: str) -> IntArray:
     if values is None:
         return np.zeros(size, dtype=np.int64)
     if len(values) != size:
-        raise ProblemError(f"{where}: {len(values)} initial values for {size} families")
-    return _i64(nonnegative(v, f"{where}: initial value") for v in values)
+        raise ProblemError(f"{where}: {len(values)} values for {size} families")
+    return _i64(nonnegative(v, f"{where}[{k}]") for k, v in enumerate(values))
 
 
 def tasks(rows: Sequence[TaskRow]) -> Tasks:

@@ -2,18 +2,30 @@
 
 Local rules (a negative duration, a float, a handle of another builder) are checked by the call
 that breaks them; rules between parts are checked by ``validate`` when ``build`` freezes the
-arrays.
+arrays. A call that fails leaves the builder as it was. The module is long because it has a method
+for each word of the vocabulary; none of them is much longer than its documentation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
+from typing import SupportsIndex
 
 import numpy as np
 
 from makespan.core import _freezing
-from makespan.core._checks import amount_of, code_of, kind_of, nonnegative, ticks_of
+from makespan.core._checks import (
+    amount_of,
+    code_of,
+    index_of,
+    interval_of,
+    kind_of,
+    name_of,
+    nonnegative,
+    ticks_of,
+)
 from makespan.core._rows import JobRow, ModeRow, ResourceRow, TaskRow
 from makespan.core.calendar import Calendar
 from makespan.core.errors import ProblemError
@@ -79,7 +91,7 @@ class ProblemBuilder:
         self._time_unit, self._origin = time_unit, origin
         self._horizon = (
             ticks_of(horizon[0], "horizon start"),
-            INFINITY if horizon[1] is None else ticks_of(horizon[1], "horizon end"),
+            _optional_tick(horizon[1], "horizon end"),
         )
         self._resources: list[ResourceRow] = []
         self._tasks: list[TaskRow] = []
@@ -104,6 +116,7 @@ class ProblemBuilder:
         exceptions: Iterable[tuple[int, int, bool]] = (),
     ) -> Calendar:
         """Working time for resources: see :meth:`Calendar.create`."""
+        name_of(name, "calendar")
         made = Calendar.create(name, working=working, period=period, exceptions=exceptions)
         self._calendars.append(made)
         return made
@@ -118,12 +131,14 @@ class ProblemBuilder:
         initial_cost: Sequence[int] | None = None,
     ) -> SetupHandle:
         """Setup matrix between task families: ``time[i][j]`` ticks when j follows i."""
-        where = f"setups {name!r}"
-        square = _freezing.matrix(time, where)
+        where = f"setups {name_of(name, 'setup matrix')!r}"
+        square = _freezing.matrix(time, f"{where}: time")
         families = len(square)
-        prices = np.zeros_like(square) if cost is None else _freezing.matrix(cost, where)
-        first = _freezing.vector(initial_time, families, where)
-        first_cost = _freezing.vector(initial_cost, families, where)
+        prices = np.zeros_like(square)
+        if cost is not None:
+            prices = _freezing.matrix(cost, f"{where}: cost")
+        first = _freezing.vector(initial_time, families, f"{where}: initial_time")
+        first_cost = _freezing.vector(initial_cost, families, f"{where}: initial_cost")
         if prices.shape != square.shape:
             raise ProblemError(f"{where}: cost matrix is not {families} x {families} like time")
         self._setups.append(SetupMatrix(name, square, first, prices, first_cost))
@@ -175,11 +190,10 @@ class ProblemBuilder:
         ]
         return self._add_resource(row)
 
-    def consumable(
-        self, name: str | None = None, *, amount: int, rate: int = 0
-    ) -> ResourceHandle:
+    def consumable(self, name: str | None = None, *, amount: int, rate: int = 0) -> ResourceHandle:
         """A total amount shared by all tasks over all time."""
-        row = self._resource_row(name, ResourceKind.CONSUMABLE, amount, None, "forbid", rate)
+        row = self._resource_row(name, ResourceKind.CONSUMABLE, 0, None, "forbid", rate)
+        row.capacity = nonnegative(amount, f"consumable {row.name!r}: amount")
         return self._add_resource(row)
 
     def reservoir(
@@ -193,13 +207,14 @@ class ProblemBuilder:
         """A level that tasks raise and lower; it must stay within [minimum, maximum]."""
         row = self._resource_row(name, ResourceKind.RESERVOIR, 0, None, "forbid", 0)
         where = f"reservoir {row.name!r}"
-        row.capacity = INFINITY if maximum is None else amount_of(maximum, f"{where}: maximum")
+        row.capacity = _optional_tick(maximum, f"{where}: maximum")
         row.minimum = amount_of(minimum, f"{where}: minimum")
         row.initial = amount_of(initial, f"{where}: initial level")
         return self._add_resource(row)
 
     def group(self, name: str, resources: Iterable[ResourceHandle]) -> GroupHandle:
         """A named set of resources for same-/different-resource links."""
+        name_of(name, "group")
         members = [self._own(r, ResourceHandle, f"group {name!r}") for r in resources]
         self._groups.append((name, members))
         return GroupHandle(name, len(self._groups) - 1, self)
@@ -210,18 +225,26 @@ class ProblemBuilder:
         self,
         name: str | None = None,
         *,
-        release: int = 0,
+        release: int | None = None,
         due: int | None = None,
         deadline: int | None = None,
         weight: int = 1,
     ) -> JobHandle:
-        """A job: tasks that are completed together."""
-        label = name if name is not None else f"J{len(self._jobs) + 1}"
+        """A job: tasks that are completed together.
+
+        Parameters
+        ----------
+        release
+            Earliest start of its tasks; default is the start of the horizon.
+        due, deadline
+            When its last task should, and when it must, have ended.
+        """
+        label = f"J{len(self._jobs) + 1}" if name is None else name_of(name, "job")
         where = f"job {label!r}"
         self._jobs.append(
             JobRow(
                 label,
-                ticks_of(release, f"{where}: release"),
+                self._release(release, where),
                 _optional_tick(deadline, f"{where}: deadline"),
                 _optional_tick(due, f"{where}: due"),
                 nonnegative(weight, f"{where}: weight"),
@@ -264,59 +287,40 @@ class ProblemBuilder:
         forbidden
             Half-open intervals the task must not touch.
         baseline
-            Start, or start and mode number, in the plan that change terms compare with.
+            Start, or start and mode number (from 0), in the plan that change terms compare with.
         """
-        label = name if name is not None else f"T{len(self._tasks) + 1}"
+        label = f"T{len(self._tasks) + 1}" if name is None else name_of(name, "task")
         where = f"task {label!r}"
-        windows = []
-        for low, high in forbidden:
-            a, b = ticks_of(low, f"{where}: forbidden"), ticks_of(high, f"{where}: forbidden")
-            if b <= a:
-                raise ProblemError(f"{where}: forbidden interval [{a}, {b}) is empty or reversed")
-            windows.append((a, b))
-        start, number = (baseline if isinstance(baseline, tuple) else (baseline, -1))
+        start, number = _baseline(baseline, where)
         row = TaskRow(
             name=label,
             job=-1 if job is None else self._own(job, JobHandle, f"{where}: job"),
-            release=self._horizon[0] if release is None else ticks_of(release, f"{where}: release"),
+            release=self._release(release, where),
             deadline=_optional_tick(deadline, f"{where}: deadline"),
             due=_optional_tick(due, f"{where}: due"),
             weight=nonnegative(weight, f"{where}: weight"),
             optional=bool(optional),
             reward=nonnegative(reward, f"{where}: reward"),
-            family=nonnegative(family, f"{where}: family"),
+            family=index_of(family, f"{where}: family"),
             blocking=code_of(Blocking, blocking, f"{where}: blocking"),
-            forbidden=windows,
-            baseline_start=_optional_tick(start, f"{where}: baseline"),
-            baseline_mode=int(number),
+            forbidden=[interval_of(pair, f"{where}: forbidden interval") for pair in forbidden],
+            baseline_start=start,
+            baseline_mode=number,
         )
+        if duration is not None:
+            row.modes.append(
+                self._mode_row(row, duration, machine, demands, starts_with, ends_with, cost)
+            )
+        elif machine or demands or starts_with or ends_with or cost:
+            raise ProblemError(
+                f"{where}: resources or a cost, but no duration",
+                hint="give a duration, or add each mode with .mode(...)",
+            )
         index = len(self._tasks)
         self._tasks.append(row)
         if row.job >= 0:
             self._jobs[row.job].tasks.append(index)
-        handle = TaskHandle(label, index, self)
-        if duration is not None:
-            try:
-                handle.mode(
-                    duration,
-                    machine,
-                    demands=demands,
-                    starts_with=starts_with,
-                    ends_with=ends_with,
-                    cost=cost,
-                )
-            except ProblemError:
-                # A caller that catches the error must not be left with half a task.
-                self._tasks.pop()
-                if row.job >= 0:
-                    self._jobs[row.job].tasks.pop()
-                raise
-        elif machine or demands or starts_with or ends_with or cost:
-            self._tasks.pop()
-            if row.job >= 0:
-                self._jobs[row.job].tasks.pop()
-            raise ProblemError(f"{where}: resources given without a duration")
-        return handle
+        return TaskHandle(label, index, self)
 
     # Relations ---------------------------------------------------------------------------------
 
@@ -338,37 +342,28 @@ class ProblemBuilder:
         min_lag, max_lag
             Bounds on the difference in ticks; ``min_lag`` may be negative.
         """
-        i, j = self._own(source, TaskHandle, "source"), self._own(target, TaskHandle, "target")
-        where = f"precedence {source.name!r} -> {target.name!r}"
-        low = ticks_of(min_lag, f"{where}: min_lag")
-        high = _optional_tick(max_lag, f"{where}: max_lag")
-        if high < low:
-            raise ProblemError(f"{where}: max_lag {high} is below min_lag {low}")
-        code = kind_of(kind, where)
-        self._precedences.append((i, j, int(code), low, high))
+        self._add_precedences([(source, target)], kind, min_lag, max_lag)
 
     def chain(self, *tasks: TaskHandle, lag: int = 0) -> None:
         """Each task starts at least ``lag`` after the one before it ends."""
-        for before, after in zip(tasks, tasks[1:], strict=False):
-            self.precedence(before, after, min_lag=lag)
+        self._add_precedences(self._in_turn(tasks, "chain"), min_lag=lag)
 
     def no_wait(self, *tasks: TaskHandle) -> None:
         """Each task starts exactly when the one before it ends."""
-        for before, after in zip(tasks, tasks[1:], strict=False):
-            self.precedence(before, after, min_lag=0, max_lag=0)
+        self._add_precedences(self._in_turn(tasks, "no_wait"), max_lag=0)
 
     def no_overlap(self, tasks: Iterable[TaskHandle], *, name: str | None = None) -> None:
         """No two of ``tasks`` run at the same time, whatever their machines."""
-        label = name if name is not None else f"no-overlap {len(self._no_overlaps) + 1}"
-        self._no_overlaps.append((label, self._task_set(tasks, label)))
+        label = f"no-overlap {len(self._no_overlaps) + 1}"
+        if name is not None:
+            label = name_of(name, "no-overlap set")
+        self._no_overlaps.append((label, self._task_set(tasks, f"no-overlap set {label!r}")))
 
     def same_resource(self, first: TaskHandle, second: TaskHandle, group: GroupHandle) -> None:
         """The chosen modes use the same resources of ``group``."""
         self._link(LinkKind.SAME, first, second, group)
 
-    def different_resource(
-        self, first: TaskHandle, second: TaskHandle, group: GroupHandle
-    ) -> None:
+    def different_resource(self, first: TaskHandle, second: TaskHandle, group: GroupHandle) -> None:
         """The chosen modes use no common resource of ``group``."""
         self._link(LinkKind.DIFFERENT, first, second, group)
 
@@ -445,21 +440,56 @@ class ProblemBuilder:
         return handle.index
 
     def _task_set(self, tasks: Iterable[TaskHandle], what: str) -> list[int]:
-        members = [self._own(t, TaskHandle, what) for t in tasks]
-        if len(set(members)) != len(members):
-            raise ProblemError(f"{what}: a task occurs twice")
-        return members
+        members: dict[int, None] = {}
+        for task in tasks:
+            index = self._own(task, TaskHandle, what)
+            if index in members:
+                raise ProblemError(f"{what}: task {task.name!r} occurs twice")
+            members[index] = None
+        return list(members)
+
+    def _in_turn(
+        self, tasks: Sequence[TaskHandle], what: str
+    ) -> Iterable[tuple[TaskHandle, TaskHandle]]:
+        for task in tasks:
+            self._own(task, TaskHandle, what)
+        return pairwise(tasks)
+
+    def _add_precedences(
+        self,
+        pairs: Iterable[tuple[TaskHandle, TaskHandle]],
+        kind: str | PrecedenceKind = PrecedenceKind.FS,
+        min_lag: int = 0,
+        max_lag: int | None = None,
+    ) -> None:
+        rows = []
+        for source, target in pairs:
+            i = self._own(source, TaskHandle, "precedence: source")
+            j = self._own(target, TaskHandle, "precedence: target")
+            if i == j:
+                raise ProblemError(f"task {source.name!r} precedes itself")
+            where = f"precedence {source.name!r} -> {target.name!r}"
+            low = ticks_of(min_lag, f"{where}: min_lag")
+            high = _optional_tick(max_lag, f"{where}: max_lag")
+            if high < low:
+                raise ProblemError(f"{where}: max_lag {high} is below min_lag {low}")
+            rows.append((i, j, int(kind_of(kind, where)), low, high))
+        self._precedences += rows
 
     def _link(
         self, kind: LinkKind, first: TaskHandle, second: TaskHandle, group: GroupHandle
     ) -> None:
         i, j = self._own(first, TaskHandle, "link"), self._own(second, TaskHandle, "link")
+        if i == j:
+            raise ProblemError(f"task {first.name!r} is linked to itself")
         self._links.append((int(kind), i, j, self._own(group, GroupHandle, "link: group")))
 
     def _select(self, kind: SelectionKind, tasks: Iterable[TaskHandle]) -> None:
-        members = self._task_set(tasks, f"selection {kind.name.lower()}")
-        if len(members) < (2 if kind is SelectionKind.IMPLIES else 1):
-            raise ProblemError(f"selection {kind.name.lower()}: too few tasks")
+        what = kind.name.lower()
+        members = self._task_set(tasks, what)
+        least = 2 if kind is SelectionKind.IMPLIES else 1
+        if len(members) < least:
+            raise ProblemError(f"{what}: too few tasks", hint=f"give it {least} or more")
         self._selections.append((int(kind), members))
 
     def _resource_row(
@@ -471,16 +501,19 @@ class ProblemBuilder:
         breaks: str,
         rate: int,
     ) -> ResourceRow:
-        label = name if name is not None else f"{kind.name[0]}{len(self._resources) + 1}"
-        where = f"resource {label!r}"
+        label = f"{kind.name[0]}{len(self._resources) + 1}"
+        if name is not None:
+            label = name_of(name, kind.name.lower())
+        where = f"{kind.name.lower()} {label!r}"
         if breaks not in ("forbid", "suspend"):
             raise ProblemError(f'{where}: breaks={breaks!r}; it is either "forbid" or "suspend"')
         number = -1
         if calendar is not None:
             known = [k for k, c in enumerate(self._calendars) if c is calendar]
             if not known:
+                called = getattr(calendar, "name", calendar)
                 raise ProblemError(
-                    f"{where}: calendar {calendar.name!r} is not this builder's",
+                    f"{where}: calendar {called!r} is not this builder's",
                     hint="make it with builder.calendar(...)",
                 )
             number = known[0]
@@ -508,9 +541,23 @@ class ProblemBuilder:
         cost: int,
     ) -> None:
         row = self._tasks[self._own(task, TaskHandle, "task")]
+        row.modes.append(
+            self._mode_row(row, duration, machine, demands, starts_with, ends_with, cost)
+        )
+
+    def _mode_row(
+        self,
+        row: TaskRow,
+        duration: int,
+        machine: ResourceHandle | Sequence[ResourceHandle],
+        demands: Mapping[ResourceHandle, int] | None,
+        starts_with: Mapping[ResourceHandle, int] | None,
+        ends_with: Mapping[ResourceHandle, int] | None,
+        cost: int,
+    ) -> ModeRow:
         where = f"task {row.name!r}, mode {len(row.modes) + 1}"
         listed: list[tuple[int, int, DemandTiming]] = []
-        machines = (machine,) if isinstance(machine, ResourceHandle) else tuple(machine)
+        machines = tuple(machine) if isinstance(machine, Iterable) else (machine,)
         for handle in machines:
             r = self._own(handle, ResourceHandle, f"{where}: machine")
             if handle.kind is not ResourceKind.MACHINE:
@@ -541,22 +588,40 @@ class ProblemBuilder:
                 change = amount_of(units, f"{where}: change of {handle.name!r}")
                 if change:
                     listed.append((r, change, timing))
-        row.modes.append(
-            ModeRow(
-                nonnegative(duration, f"{where}: duration"),
-                nonnegative(cost, f"{where}: cost"),
-                listed,
-            )
+        return ModeRow(
+            nonnegative(duration, f"{where}: duration"),
+            nonnegative(cost, f"{where}: cost"),
+            listed,
         )
 
+    def _release(self, release: int | None, where: str) -> int:
+        return self._horizon[0] if release is None else ticks_of(release, f"{where}: release")
 
-def _optional_tick(value: int | None, what: str) -> int:
-    return INFINITY if value is None else ticks_of(value, what)
+
+def _optional_tick(value: SupportsIndex | None, what: str) -> int:
+    if value is None or (isinstance(value, (int, np.integer)) and value == INFINITY):
+        return INFINITY
+    return ticks_of(value, what)
+
+
+def _baseline(value: int | tuple[int, ...] | None, where: str) -> tuple[int, int]:
+    """Start (INFINITY: none) and mode number (-1: none)."""
+    if not isinstance(value, tuple):
+        return _optional_tick(value, f"{where}: baseline"), -1
+    if len(value) != 2:
+        raise ProblemError(f"{where}: baseline {value!r} is not a start and a mode")
+    start = _optional_tick(value[0], f"{where}: baseline")
+    return start, index_of(value[1], f"{where}: baseline mode")
 
 
 def _level(spec: ObjectiveSpec) -> tuple[ObjectiveTerm, ...]:
     terms: Mapping[str, int] | Mapping[ObjectiveKind, int]
     terms = {spec: 1} if isinstance(spec, str) else spec
+    if not isinstance(terms, Mapping):
+        raise ProblemError(
+            f"objective {spec!r} is neither a term's name nor terms with coefficients",
+            hint="for levels, call minimise and then then_minimise",
+        )
     if not terms:
         raise ProblemError("an objective level needs at least one term")
     made = []

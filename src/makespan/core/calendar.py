@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from makespan.core._checks import interval_of, nonnegative
 from makespan.core.errors import ProblemError
 from makespan.core.vocabulary import IntArray
 
@@ -87,28 +88,28 @@ class Calendar:
         Raises
         ------
         ProblemError
-            If an interval is empty or reversed, or leaves the period.
+            If a time is not a whole number, an interval is empty or reversed, or leaves the period.
         """
-        if period < 0:
-            raise ProblemError(f"calendar {name!r}: period {period} is negative")
+        where = f"calendar {name!r}"
+        period = nonnegative(period, f"{where}: period")
         if working is None:
             working, period = [(0, 1)], 1
-        pattern = _intervals(working)
-        listed = list(exceptions)
-        breaks = _intervals((a, b) for a, b, _ in listed)
-        for a, b in np.concatenate((pattern, breaks)).tolist():
-            if b <= a:
+        pattern = _intervals(interval_of(pair, f"{where}: interval") for pair in working)
+        listed = []
+        for entry in exceptions:
+            try:
+                start, end, works = entry
+            except (TypeError, ValueError):
                 raise ProblemError(
-                    f"calendar {name!r}: interval [{a}, {b}) is empty or reversed",
-                    hint="intervals are half-open, start before end",
-                )
+                    f"{where}: exception {entry!r} is not a start, an end and whether it works"
+                ) from None
+            listed.append((*interval_of((start, end), f"{where}: interval"), bool(works)))
+        breaks = _intervals((a, b) for a, b, _ in listed)
         pattern = merge_intervals(pattern)
         if period and len(pattern) and (pattern[0, 0] < 0 or pattern[-1, 1] > period):
-            raise ProblemError(
-                f"calendar {name!r}: working interval leaves the period [0, {period})"
-            )
+            raise ProblemError(f"{where}: working interval leaves the period [0, {period})")
         pattern.flags.writeable = False
-        return cls(name, pattern, period, breaks, tuple(bool(w) for _, _, w in listed))
+        return cls(name, pattern, period, breaks, tuple(w for _, _, w in listed))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Calendar):

@@ -12,14 +12,12 @@ if TYPE_CHECKING:
     from makespan.core.builder import ProblemBuilder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Handle:
+    # Compared by identity: a builder gives out each handle once.
     name: str
     index: int
-    owner: ProblemBuilder = field(repr=False, compare=False)
-
-    def __hash__(self) -> int:
-        return hash((type(self).__name__, self.index, id(self.owner)))
+    owner: ProblemBuilder = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +71,14 @@ class TaskHandle(_Handle):
         cost
             Mode cost, >= 0.
         """
-        self.owner._add_mode(self, duration, machine, demands, starts_with, ends_with, cost)
+        # A handle is the builder's other half, so it may use what others may not.
+        self.owner._add_mode(  # noqa: SLF001
+            self, duration, machine, demands, starts_with, ends_with, cost
+        )
         return self
 
     def after(self, *tasks: TaskHandle, lag: int = 0) -> TaskHandle:
         """Start at least ``lag`` ticks after each of ``tasks`` ends; returns this task."""
-        for task in tasks:
-            self.owner.precedence(task, self, min_lag=lag)
+        pairs = [(task, self) for task in tasks]
+        self.owner._add_precedences(pairs, min_lag=lag)  # noqa: SLF001
         return self

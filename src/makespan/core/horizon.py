@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from makespan.core.problem import Problem
@@ -30,10 +32,10 @@ def horizon_bound(problem: Problem) -> int:
         _largest(r.step_time),
     ]
     rules = mode_calendars(problem)
-    everyone = tuple(problem.calendars[c] for c in sorted({c for s in rules.sets for c in s}))
+    periods = {problem.calendars[c].period for s in rules.sets for c in s} - {0}
     # A maximum lag can make one task wait for another's calendar, so waits repeat with the
-    # period that all calendars in use have in common.
-    common = WorkingTime(everyone).period if everyone else 0
+    # period that all calendars in use have in common (those that end for ever wait for none).
+    common = math.lcm(*periods) if periods else 0
     span = m.duration.copy()
     for number, members in enumerate(rules.sets):
         time = WorkingTime(tuple(problem.calendars[c] for c in members))

@@ -6,6 +6,7 @@ formats pass a pattern and the text is made when somebody asks for it.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
@@ -20,7 +21,16 @@ class NameTable(Sequence[str]):
     Build it with :meth:`explicit`, :meth:`numbered` or :meth:`per_job`.
     """
 
-    __slots__ = ("_index", "_job", "_job_names", "_position", "_prefix", "_size", "_start", "_texts")
+    __slots__ = (
+        "_index",
+        "_job",
+        "_job_names",
+        "_position",
+        "_prefix",
+        "_size",
+        "_start",
+        "_texts",
+    )
 
     def __init__(self) -> None:
         self._texts: tuple[str, ...] | None = None
@@ -73,7 +83,7 @@ class NameTable(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self._size))]
-        i = int(index)
+        i = operator.index(index)
         if i < 0:
             i += self._size
         if not 0 <= i < self._size:

@@ -186,6 +186,8 @@ class SystemRegistry:
         system = self._systems.get(slug)
         if system is not None:
             return system
+        if not self._systems:
+            raise OptionError(f"there is no system {slug!r}", hint="none is registered")
         close = get_close_matches(slug, self._systems, n=3)
         known = ", ".join(close or sorted(self._systems))
         raise OptionError(

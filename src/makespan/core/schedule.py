@@ -31,7 +31,7 @@ class Schedule:
     Raises
     ------
     ProblemError
-        If the arrays differ in length.
+        If the arrays differ in length, or a time is not a whole number.
     """
 
     start: IntArray
@@ -41,7 +41,12 @@ class Schedule:
     def __post_init__(self) -> None:
         absent = np.asarray(self.mode) < 0
         for name, kind in (("start", np.int64), ("end", np.int64), ("mode", np.int32)):
-            array = np.array(getattr(self, name), dtype=kind)
+            given = np.asarray(getattr(self, name))
+            if given.dtype.kind == "f":
+                whole = (np.trunc(given) == given) & (abs(given) < 2**63)
+                if not whole.all():
+                    raise ProblemError(f"a schedule's {name} holds what is not a whole number")
+            array = np.array(given, dtype=kind)
             if array.shape != absent.shape or array.ndim != 1:
                 raise ProblemError("a schedule's start, end and mode must have one entry per task")
             array[absent] = ABSENT if name == "mode" else 0
@@ -89,6 +94,13 @@ class Schedule:
             Ticks, (n,).
         mode
             Global mode index or ``ABSENT``, (n,); default is each task's first mode.
+
+        Raises
+        ------
+        ProblemError
+            If there is not one start and one mode per task, or the problem lacks a mode.
+        InfeasibleError
+            If a task pauses in breaks and its calendars never let it end.
         """
         from makespan.core.working_time import mode_ends
 
@@ -98,4 +110,15 @@ class Schedule:
             else np.asarray(mode, dtype=np.int32)
         )
         begin = np.asarray(start, dtype=np.int64)
+        for what, array in (("starts", begin), ("modes", chosen)):
+            if array.shape != (problem.tasks.count,):
+                raise ProblemError(
+                    f"{what} of shape {array.shape} for {problem.tasks.count} tasks of "
+                    f"{problem.name!r}"
+                )
+        if (chosen >= problem.modes.count).any():
+            raise ProblemError(
+                f"mode {int(chosen.max())} does not exist: {problem.name!r} has "
+                f"{problem.modes.count} modes"
+            )
         return cls(begin, mode_ends(problem, begin, chosen), chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -72,7 +73,8 @@ class Trace:
     Raises
     ------
     ProblemError
-        On an undeclared name, a negative interval, or events or counters that go back in time.
+        On an undeclared name, a negative interval, events or counters that go back in time, or a
+        time that is not a number.
     """
 
     name: str
@@ -86,7 +88,8 @@ class Trace:
     def __post_init__(self) -> None:
         known_tasks, known_resources = set(self.tasks), set(self.resources)
         for item in self.intervals:
-            if item.end < item.start:
+            # Negated, so that NaN, which is neither before nor after, is refused too.
+            if not item.start <= item.end:
                 raise ProblemError(
                     f"trace {self.name!r}: interval of task {item.task!r} on "
                     f"{item.resource!r} ends at {item.end} before it starts at {item.start}"
@@ -95,12 +98,16 @@ class Trace:
                 raise ProblemError(f"trace {self.name!r}: undeclared task {item.task!r}")
             if item.resource and item.resource not in known_resources:
                 raise ProblemError(f"trace {self.name!r}: undeclared resource {item.resource!r}")
-        for before, after in zip(self.events, self.events[1:], strict=False):
-            if after.time < before.time:
-                raise ProblemError(f"trace {self.name!r}: event times go back at {after.time}")
+        latest = -math.inf
+        for event in self.events:
+            if not event.time >= latest:
+                raise ProblemError(
+                    f"trace {self.name!r}: event {event.kind!r} goes back at {event.time}"
+                )
+            latest = event.time
         last: dict[str, float] = {}
         for counter in self.counters:
-            if counter.time < last.get(counter.name, counter.time):
+            if not counter.time >= last.get(counter.name, -math.inf):
                 raise ProblemError(
                     f"trace {self.name!r}: counter {counter.name!r} goes back at {counter.time}"
                 )
@@ -111,7 +118,8 @@ class Trace:
         """The plan as a trace: runs, breaks, blocking and setups on every resource used.
 
         A present task yields run intervals on each machine and renewable its mode uses (or one on
-        the resource '' if it uses none), so :meth:`to_schedule` gets the schedule back.
+        the resource '' if it uses none), so :meth:`to_schedule` gets a schedule back if its tasks
+        start and end at work, as those of every valid schedule do.
         """
         from makespan.core.tracing import trace_of_schedule
 

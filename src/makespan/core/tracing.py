@@ -62,6 +62,10 @@ def trace_of_schedule(problem: Problem, schedule: Schedule) -> Trace:
                     )
                 found.append(Interval(label, name, IntervalKind.RUN, a, b, amount, local))
                 cursor = b
+            if end > cursor and held:
+                found.append(
+                    Interval(label, name, IntervalKind.SUSPENDED, cursor, end, amount, local)
+                )
             if kind == ResourceKind.MACHINE and end > start:
                 on_machine.setdefault(resource, []).append(i)
                 blocks = max(int(t.blocking[i]), int(r.blocking[resource])) > Blocking.NONE
@@ -71,7 +75,7 @@ def trace_of_schedule(problem: Problem, schedule: Schedule) -> Trace:
                     )
         if not used:
             found.append(Interval("", name, IntervalKind.RUN, start, end, 1, local))
-    found += _setups(problem, schedule, leave, on_machine)
+    found += _setups(problem, schedule, on_machine)
     found.sort(key=lambda v: (v.start, v.end, v.resource, v.task))
     return Trace(
         name=problem.name,
@@ -85,7 +89,6 @@ def trace_of_schedule(problem: Problem, schedule: Schedule) -> Trace:
 def _setups(
     problem: Problem,
     schedule: Schedule,
-    leave: np.ndarray,
     on_machine: dict[int, list[int]],
 ) -> list[Interval]:
     """Setup intervals, each ending where the task it prepares starts."""
@@ -115,27 +118,35 @@ def _setups(
 
 
 def schedule_of_trace(problem: Problem, trace: Trace) -> Schedule:
-    """Schedule whose tasks start with their first run interval and end with their last.
+    """Schedule whose tasks last from their first to their last run or suspended interval.
 
     Raises
     ------
     ProblemError
-        If the trace ran a task the problem does not have, or does not say in which mode.
+        If the trace ran a task the problem does not have, at times that are not whole ticks, or
+        does not say in which one mode.
     """
     t = problem.tasks
     start = np.zeros(t.count, dtype=np.int64)
     end = np.zeros(t.count, dtype=np.int64)
     mode = np.full(t.count, ABSENT, dtype=np.int32)
     for item in trace.intervals:
-        if item.kind is not IntervalKind.RUN:
+        if item.kind not in (IntervalKind.RUN, IntervalKind.SUSPENDED):
             continue
         i = t.names.find(item.task)
         if i is None:
             raise ProblemError(f"trace {trace.name!r} ran {item.task!r}, which is no task here")
         if not 0 <= item.mode < int(t.mode_ptr[i + 1] - t.mode_ptr[i]):
             raise ProblemError(f"trace {trace.name!r} ran {item.task!r} in an unknown mode")
-        first = mode[i] == ABSENT
-        start[i] = item.start if first else min(int(start[i]), int(item.start))
-        end[i] = item.end if first else max(int(end[i]), int(item.end))
-        mode[i] = t.mode_ptr[i] + item.mode
+        if not (float(item.start).is_integer() and float(item.end).is_integer()):
+            raise ProblemError(
+                f"trace {trace.name!r} ran {item.task!r} in [{item.start}, {item.end}), which are "
+                f"not whole ticks"
+            )
+        chosen = int(t.mode_ptr[i]) + item.mode
+        if mode[i] == ABSENT:
+            start[i], end[i], mode[i] = item.start, item.end, chosen
+        elif mode[i] != chosen:
+            raise ProblemError(f"trace {trace.name!r} ran {item.task!r} in two modes")
+        start[i], end[i] = min(int(start[i]), int(item.start)), max(int(end[i]), int(item.end))
     return Schedule(start, end, mode)

@@ -61,17 +61,17 @@ def _first(mask: npt.NDArray[np.bool_]) -> int | None:
 
 def _names(p: Problem) -> None:
     for what, table in (
-        ("task", p.tasks.names),
-        ("resource", p.resources.names),
-        ("job", p.jobs.names),
-        ("no-overlap set", p.no_overlaps.names),
-        ("group", p.groups.names),
-        ("calendar", NameTable.explicit(c.name for c in p.calendars)),
-        ("setup matrix", NameTable.explicit(s.name for s in p.setups)),
+        ("tasks", p.tasks.names),
+        ("resources", p.resources.names),
+        ("jobs", p.jobs.names),
+        ("no-overlap sets", p.no_overlaps.names),
+        ("groups", p.groups.names),
+        ("calendars", NameTable.explicit(c.name for c in p.calendars)),
+        ("setup matrices", NameTable.explicit(s.name for s in p.setups)),
     ):
         twice = table.first_duplicate()
         if twice is not None:
-            raise ProblemError(f"two {what}s are named {twice!r}", hint="names must be distinct")
+            raise ProblemError(f"two {what} are named {twice!r}", hint="names must be distinct")
 
 
 def _table_shapes(what: str, table: Any, rows: int, columns: Iterable[str]) -> None:
@@ -111,11 +111,20 @@ def _shapes(p: Problem) -> None:
         "tasks",
         t,
         n,
-        "release deadline due weight optional reward family blocking baseline_start "
-        "baseline_mode".split(),
+        (
+            *("release", "deadline", "due", "weight", "optional", "reward", "family", "blocking"),
+            *("baseline_start", "baseline_mode"),
+        ),
     )
-    if len(t.names) != n or len(r.names) != r.count or len(j.names) != j.count:
-        raise ProblemError("a table has more or fewer names than rows")
+    for what, names, rows in (
+        ("tasks", t.names, n),
+        ("resources", r.names, r.count),
+        ("jobs", j.names, j.count),
+        ("no_overlaps", p.no_overlaps.names, p.no_overlaps.count),
+        ("groups", p.groups.names, p.groups.count),
+    ):
+        if len(names) != rows:
+            raise ProblemError(f"{what} has {len(names)} names for {rows} rows")
     _csr("tasks.mode_ptr", t.mode_ptr, n, m.count)
     _csr("tasks.forbidden_ptr", t.forbidden_ptr, n, len(t.forbidden_start))
     _table_shapes("tasks", t, len(t.forbidden_start), ("forbidden_end",))
@@ -126,7 +135,10 @@ def _shapes(p: Problem) -> None:
         "resources",
         r,
         r.count,
-        "capacity minimum initial calendar suspend released_in_breaks blocking rate setup".split(),
+        (
+            *("capacity", "minimum", "initial", "calendar", "suspend", "released_in_breaks"),
+            *("blocking", "rate", "setup"),
+        ),
     )
     _csr("resources.step_ptr", r.step_ptr, r.count, len(r.step_time))
     _table_shapes("resources", r, len(r.step_time), ("step_capacity",))
@@ -276,10 +288,9 @@ def _modes(p: Problem) -> None:
     ordered = np.sort(key)
     k = _first(ordered[1:] == ordered[:-1])
     if k is not None:
-        row, resource_index = divmod(int(ordered[k]) // len(DemandTiming), r.count)
-        raise ProblemError(
-            f"task {t.names[int(m.task[row])]!r} demands {r.names[resource_index]!r} twice in a mode"
-        )
+        row, column = divmod(int(ordered[k]) // len(DemandTiming), r.count)
+        task, resource = t.names[int(m.task[row])], r.names[column]
+        raise ProblemError(f"task {task!r} demands {resource!r} twice in a mode")
 
 
 def _jobs(p: Problem) -> None:
@@ -367,7 +378,7 @@ def _setup_table(table: SetupMatrix) -> None:
                     f"{table.time[i, j]}, but {i} -> {k} -> {j} takes {detour[i, j]}; only "
                     f"immediate successors on a machine are kept apart",
                     ModelWarning,
-                    stacklevel=4,
+                    stacklevel=5,  # whoever called ProblemBuilder.build
                 )
                 return
 

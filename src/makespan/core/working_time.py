@@ -111,7 +111,8 @@ class WorkingTime:
         if period == 0:
             return 0
         if period > _LARGEST_PERIOD:
-            period = _LARGEST_PERIOD
+            # Too long to look through; if there is working time, each period has a tick of it.
+            return period * (work + 1)
         offered = self.intervals(self.settled, self.settled + period)
         ticks = int((offered[:, 1] - offered[:, 0]).sum())
         if ticks == 0:
@@ -126,8 +127,9 @@ class WorkingTime:
         InfeasibleError
             If the calendars stop offering time before the work is done.
         """
-        if not len(start):
+        if not work.any():
             return start.copy()
+        last = self._last_use(int(start.max()), int(work.max()))
         low, reach = int(start.min()), int((start + work).max())
         while True:
             table = self.intervals(low, reach)
@@ -148,10 +150,19 @@ class WorkingTime:
                 slot = np.maximum(slot, 0)
                 ends = table[slot, 0] + goal - done[slot]
                 return np.where(work == 0, start, ends)
-            if reach > TICK_LIMIT:
+            if reach >= last:
                 names = ", ".join(repr(c.name) for c in self._calendars)
-                raise InfeasibleError(f"calendars {names} never offer the working time asked for")
-            reach = low + 2 * (reach - low + 1)
+                raise InfeasibleError(
+                    f"calendars {names} never offer the working time asked for",
+                    hint="give them more working time, or start earlier",
+                )
+            reach = min(low + 2 * (reach - low + 1), last)
+
+    def _last_use(self, start: int, work: int) -> int:
+        """Tick by which ``work`` is done from ``start``, or earlier, if it can be done at all."""
+        settled = max(start, self.settled)
+        needed = self.span(work)
+        return min(settled + (self.period if needed is None else needed), 2 * TICK_LIMIT)
 
 
 def mode_ends(problem: Problem, start: IntArray, mode: IndexArray) -> IntArray:
