@@ -9,6 +9,12 @@ JSPLIB = """\
 2 4 0 1  1 5
 """
 
+JSPLIB_FROM_ONE = """\
+2 3
+1 3 2 2  3 2
+3 4 1 1  2 5
+"""
+
 OR_LIBRARY = """\
  +++++++++++++++++++++++++++++
  instance first
@@ -96,6 +102,12 @@ FJSPLIB = """\
 FJSPLIB_INTEGER = FJSPLIB.replace("1.5", "2")
 
 FJSPLIB_SHORT = FJSPLIB.replace(" 1.5", "")
+
+FJSPLIB_FROM_ZERO = """\
+2 3
+2  2 0 5 2 4  1 1 6
+1  1 2 7
+"""
 
 FAJSP = """\
 # Number of jobs: 2
@@ -259,6 +271,7 @@ JSON = """\
 
 SAMPLES: dict[str, tuple[str, str]] = {
     "jsplib": ("jsplib", JSPLIB),
+    "jsplib-from-one": ("jsplib", JSPLIB_FROM_ONE),
     "taillard": ("taillard", TAILLARD),
     "taillard-bare": ("taillard", TAILLARD_BARE),
     "flowshop": ("flowshop", FLOWSHOP),
@@ -269,6 +282,7 @@ SAMPLES: dict[str, tuple[str, str]] = {
     "fjsplib": ("fjsplib", FJSPLIB),
     "fjsplib-integer": ("fjsplib", FJSPLIB_INTEGER),
     "fjsplib-short": ("fjsplib", FJSPLIB_SHORT),
+    "fjsplib-from-zero": ("fjsplib", FJSPLIB_FROM_ZERO),
     "fajsp": ("fajsp", FAJSP),
     "dct": ("dct", DCT),
     "bel": ("bel", BEL),

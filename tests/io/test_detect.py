@@ -12,6 +12,7 @@ import pytest
 
 from makespan.core.errors import FormatError, OptionError
 from makespan.io import FormatRegistry, ProblemFormat, detect, formats, read, read_text, registry
+from makespan.io.files import load_from
 from tests.io.samples import SAMPLES
 
 FOLDERS = {
@@ -49,7 +50,7 @@ def test_every_instance_of_the_collections_is_detected_and_read(data_dir: Path) 
             problem = read(path)
             seen[folder] += 1
             assert problem.name == path.name.removesuffix(path.suffix)
-            form = registry.formats().detect(registry.load_from(path))
+            form = registry.formats().detect(load_from(path))
             assert form.name == wanted, path
     if set(seen) == set(FOLDERS):
         assert seen.total() >= 2300

@@ -89,7 +89,11 @@ CASES: list[tuple[str, str, tuple[str, str], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "text", "change", "message"), CASES)
+@pytest.mark.parametrize(
+    ("name", "text", "change", "message"),
+    CASES,
+    ids=[f"{case[0]}-{k}" for k, case in enumerate(CASES)],
+)
 def test_damage_is_named_with_line_and_expectation(
     name: str, text: str, change: tuple[str, str], message: str
 ) -> None:
@@ -101,20 +105,21 @@ def test_damage_is_named_with_line_and_expectation(
     assert str(caught.value).startswith("dir/file")
 
 
-@pytest.mark.parametrize(
-    ("raw", "message"),
-    [
-        (b"", "empty"),
-        (b" \n\t\n", "empty"),
-        (b"\xef\xbb\xbf", "empty"),
-        (b"2 3\n0 1\x00 2", r"line 2: a NUL byte: this is a binary file"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "NUL byte"),
-        (gzip.compress(b"1 1\n0 5\n").replace(b"\x00\x00\x00", b"\x00\x01\x00"), "damaged gzip"),
-        (gzip.compress(b"1 1\n0 5\n")[:-4], "gzip file is truncated"),
-        (b"\xff\xfe\x31\x00\x20\xd8", "damaged UTF-16"),
-        (b'{"format": "makespan-problem", "name": "\xff"}', "not valid UTF-8"),
-    ],
-)
+PACKED = gzip.compress(b"1 1\n0 5\n", mtime=0)
+NO_TEXT: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "empty"),
+    "blank": (b" \n\t\n", "empty"),
+    "mark alone": (b"\xef\xbb\xbf", "empty"),
+    "NUL": (b"2 3\n0 1\x00 2", r"line 2: a NUL byte: this is a binary file"),
+    "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "NUL byte"),
+    "damaged gzip": (PACKED[:-8] + bytes(8), "damaged gzip"),
+    "truncated gzip": (PACKED[:-4], "gzip file is truncated"),
+    "damaged UTF-16": (b"\xff\xfe\x31\x00\x20\xd8", "damaged UTF-16"),
+    "Latin-1 JSON": (b'{"format": "makespan-problem", "name": "\xff"}', "not valid UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("raw", "message"), NO_TEXT.values(), ids=NO_TEXT)
 def test_bytes_that_are_no_text(raw: bytes, message: str) -> None:
     """Binary and damaged files are refused with a reason."""
     with pytest.raises(FormatError, match=message):

@@ -115,7 +115,7 @@ def test_random_problems_survive(problem: Problem) -> None:
 
 
 @given(
-    names=st.lists(st.text(), min_size=2, max_size=4, unique=True),
+    names=st.lists(st.text(min_size=1), min_size=2, max_size=4, unique=True),
     label=st.text(),
     origin=st.datetimes(timezones=st.sampled_from([None, UTC, timezone(timedelta(hours=-3.5))])),
 )

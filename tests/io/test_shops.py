@@ -55,6 +55,19 @@ def test_jsplib_reads_pairs_with_machines_from_zero() -> None:
     assert problem.name == "tiny"
 
 
+def test_pairs_that_count_machines_from_one() -> None:
+    """Machine m without machine 0 tells that a text counts from 1; names follow the text."""
+    problem = read_text(samples.JSPLIB_FROM_ONE)
+    assert operations(problem) == FROM_ONE
+    assert read_text(to_text(problem, "taillard")) == problem
+    assert to_text(problem, "jsplib") == to_text(read_text(samples.JSPLIB), "jsplib")
+    assert read_text("1 1\n1 5\n").resources.names[0] == "M1"
+    with pytest.raises(FormatError, match="line 2: machine 3 is out of range; expected 0 to 2"):
+        read_text("1 3\n3 1 0 1 1 1\n")
+    with pytest.raises(FormatError, match="line 2: job 1 visits machine 3 twice"):
+        read_text("1 3\n3 1 1 1 3 1\n", format="jsplib")
+
+
 @pytest.mark.parametrize("text", [samples.TAILLARD, samples.TAILLARD_BARE])
 def test_taillard_reads_times_then_machines_from_one(text: str) -> None:
     """Both spellings of Taillard's layout give the same job shop."""
@@ -98,6 +111,16 @@ def test_fjsplib_reads_alternatives_with_machines_from_one(text: str) -> None:
         [[("M3", 7)]],
     ]
     assert problem.resources.count == 3
+
+
+def test_fjsplib_that_counts_machines_from_zero() -> None:
+    """Machine 0 without machine m tells that a text counts from 0; it is no ragged job shop."""
+    problem = read_text(samples.FJSPLIB_FROM_ZERO)
+    assert operations(problem) == [
+        [[("M0", 5), ("M2", 4)], [("M1", 6)]],
+        [[("M2", 7)]],
+    ]
+    assert to_text(problem, "fjsplib") == to_text(read_text(samples.FJSPLIB), "fjsplib")
 
 
 def test_fajsp_reads_graphs_and_finds_jobs_as_connected_parts() -> None:

@@ -2,7 +2,8 @@
 
 First line: jobs, machines and, optionally, the average number of machines per operation, which
 may be a decimal fraction and is not used. Then per job the number of operations and, for each,
-the number of alternatives and as many ``machine duration`` pairs; machines count from 1.
+the number of alternatives and as many ``machine duration`` pairs. Machines count from 1; a text
+that uses machine 0 and not machine m counts from 0, as some collections do.
 """
 
 from __future__ import annotations
@@ -75,17 +76,24 @@ def sniff(text: Text) -> float:
     sizes = numbers.row_sizes
     header = text.float_header or sizes[0] in (2, 3)
     try:
-        _, places, end = _walk(numbers, begin)
+        counts, places, end = _walk(numbers, begin)
     except ValueError:
         return 0.9 if text.float_header else 0.22 * header
     if end != len(numbers):
         return 0.9 if text.float_header else 0.22 * header
-    options = numbers.values[places]
-    machine, _ = alternatives(places, options)
-    used = numbers.values[machine]
-    in_range = bool(((used >= 1) & (used <= numbers.values[1])).all())
-    by_line = len(sizes) == int(numbers.values[0]) + 1
+    machine, _ = alternatives(places, numbers.values[places])
+    first = _first_machine(numbers, machine)
+    used = numbers.values[machine] - first
+    in_range = bool(((used >= 0) & (used < numbers.values[1])).all())
+    heads = places[np.cumsum(counts) - counts] - 1
+    by_line = np.array_equal(numbers.row_ptr[1:-1], heads)
     return (0.5 + 0.3 * in_range + 0.12 * by_line) if header else 0.4
+
+
+def _first_machine(numbers: Numbers, machine_at: IntArray) -> int:
+    """Number of the first machine: 0 if that number is used and the number of machines is not."""
+    used = numbers.values[machine_at]
+    return 0 if used.min() == 0 and used.max() < numbers.values[1] else 1
 
 
 def alternatives(places: IntArray, options: IntArray) -> tuple[IntArray, IntArray]:
@@ -134,7 +142,8 @@ def read(text: Text) -> Problem:
     numbers.end(end, f"{len(counts)} jobs")
     m = int(numbers.values[1])
     check_machine_count(numbers, m, 1)
-    mode_ptr, machine, duration = flexible(numbers, places, machines=m, first=1)
+    first = _first_machine(numbers, alternatives(places, numbers.values[places])[0])
+    mode_ptr, machine, duration = flexible(numbers, places, machines=m, first=first)
     job_ptr = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=job_ptr[1:])
     return shop(
@@ -144,7 +153,7 @@ def read(text: Text) -> Problem:
         duration=duration,
         machine=machine,
         machine_count=m,
-        first_machine=1,
+        first_machine=first,
     )
 
 
@@ -162,7 +171,7 @@ def check_machine_count(numbers: Numbers, machines: int, at: int) -> None:
 
 
 def write(problem: Problem) -> str:
-    """FJSPLIB text of a flexible job shop."""
+    """FJSPLIB text of a flexible job shop, machines from 1."""
     require_classic(problem, "fjsplib")
     machine = (require_one_machine(problem, "fjsplib") + 1).tolist()
     require_job_chains(problem, "fjsplib")

@@ -52,12 +52,14 @@ def read(text: Text) -> Problem:
         return _problem(found.name, found.parts[0].matrix.T)
     numbers = text.numbers()
     if is_grid(numbers):
-        machine, duration = routes(numbers)
+        machine, duration, first = routes(numbers)
         n, m = machine.shape
         if not (machine == np.arange(m)).all():
             at = int(np.flatnonzero((machine != np.arange(m)).ravel())[0])
             raise numbers.error(
-                2 + 2 * at, f"job {at // m + 1} leaves the common route", "machines 0 to m-1"
+                2 + 2 * at,
+                f"job {at // m + 1} leaves the common route",
+                f"machines {first} to {first + m - 1}",
             )
         return _problem(text.name, duration)
     n, m = numbers.header("jobs and machines")

@@ -1,8 +1,9 @@
 """Job shop in the "standard" layout of JSPLIB and the OR-Library.
 
 First line: jobs and machines. Then one line per job with ``machine duration`` pairs in the order
-of its route; machines count from 0 and every job visits every machine once. ``#`` starts a
-comment. The OR-Library's collection (sections headed ``instance NAME``) is read too.
+of its route; machines count from 0 and every job visits every machine once. A text that uses
+machine m and not machine 0 counts from 1, as some authors do. ``#`` starts a comment. The
+OR-Library's collections (sections headed ``instance NAME``) are read too.
 """
 
 from __future__ import annotations
@@ -29,32 +30,43 @@ _SIZE_LINE = re.compile(r"^[ \t]*[0-9]+[ \t]+[0-9]+[ \t]*$", re.MULTILINE)
 _RULER = re.compile(r"^[ \t]*\+{3,}", re.MULTILINE)
 
 
+def first_machine(numbers: Numbers) -> int:
+    """Number of the first machine: 1 if no pair uses machine 0 and the largest is m, else 0."""
+    used = numbers.values[2::2]
+    return int(used.min() == 1 and used.max() == numbers.values[1])
+
+
 def is_grid(numbers: Numbers) -> bool:
-    """Whether the text is a header ``n m`` and n x m pairs with machines from 0 to m-1."""
+    """Whether the text is a header ``n m`` and n x m pairs whose first numbers are machines."""
     values = numbers.values
     if len(values) < 4 or values[0] < 1 or values[1] < 1:
         return False
     n, m = int(values[0]), int(values[1])
     if len(values) != 2 + 2 * n * m:
         return False
-    used = values[2::2]
+    used = values[2::2] - first_machine(numbers)
     return bool(((used >= 0) & (used < m)).all() and (values[3::2] >= 0).all())
 
 
 def identical_routes(numbers: Numbers) -> bool:
-    """Whether each job of a pair layout visits machines 0 to m-1 in this order, m > 1."""
+    """Whether each job of a pair layout visits the machines in their order, m > 1."""
     n, m = (int(v) for v in numbers.values[:2])
-    return m > 1 and bool((numbers.values[2::2].reshape(n, m) == np.arange(m)).all())
+    machine = numbers.values[2::2].reshape(n, m) - first_machine(numbers)
+    return m > 1 and bool((machine == np.arange(m)).all())
 
 
-def routes(numbers: Numbers) -> tuple[IntArray, IntArray]:
-    """Machines and durations, both (n, m), of a checked job shop in pair layout."""
+def routes(numbers: Numbers) -> tuple[IntArray, IntArray, int]:
+    """Machines (from 0) and durations, both (n, m), of a job shop in pair layout, checked.
+
+    The third value is the number by which the text calls the first machine.
+    """
     n, m = numbers.header("jobs and machines")
     _check_rows(numbers, n, 2 * m)
-    numbers.check(0, m - 1, np.arange(2, 2 + 2 * n * m, 2), "machine")
-    numbers.check(0, None, np.arange(3, 3 + 2 * n * m, 2), "duration")
+    first = first_machine(numbers)
+    numbers.check(first, first + m - 1, slice(2, None, 2), "machine")
+    numbers.check(0, None, slice(3, None, 2), "duration")
     table = numbers.values[2:].reshape(n, m, 2)
-    machine = np.ascontiguousarray(table[:, :, 0])
+    machine = table[:, :, 0] - first
     bad = (np.sort(machine, axis=1) != np.arange(m)).any(axis=1)
     if bad.any():
         job = int(np.flatnonzero(bad)[0])
@@ -62,11 +74,11 @@ def routes(numbers: Numbers) -> tuple[IntArray, IntArray]:
         at = next(k for k, v in enumerate(route) if v in route[:k])
         raise numbers.error(
             2 + 2 * (job * m + at),
-            f"job {job + 1} visits machine {int(machine[job, at])} twice",
+            f"job {job + 1} visits machine {int(machine[job, at]) + first} twice",
             "every machine once",
             "for jobs that return to a machine say format='bel'",
         )
-    return machine, np.ascontiguousarray(table[:, :, 1])
+    return machine, np.ascontiguousarray(table[:, :, 1]), first
 
 
 def _check_rows(numbers: Numbers, count: int, width: int) -> None:
@@ -114,7 +126,7 @@ def sniff(text: Text) -> float:
         return 0.0
     n, m = int(numbers.values[0]), int(numbers.values[1]) if len(numbers) > 1 else 0
     if is_grid(numbers):
-        machine = numbers.values[2::2].reshape(n, m)
+        machine = numbers.values[2::2].reshape(n, m) - first_machine(numbers)
         each_once = bool((np.sort(machine, axis=1) == np.arange(m)).all())
         by_line = bool((numbers.row_sizes[1:] == 2 * m).all())
         if identical_routes(numbers):
@@ -122,7 +134,7 @@ def sniff(text: Text) -> float:
         return 0.6 + 0.3 * each_once + 0.05 * by_line
     sizes = numbers.row_sizes
     if len(sizes) > 1 and sizes[0] == 2 and np.mean(sizes[1:] == 2 * m) > 0.5:
-        used = numbers.values[int(numbers.row_ptr[1]) :: 2]
+        used = numbers.values[int(numbers.row_ptr[1]) :: 2] - first_machine(numbers)
         return 0.4 if np.mean((used >= 0) & (used < m)) > 0.9 else 0.25
     return 0.0
 
@@ -131,8 +143,8 @@ def read(text: Text) -> Problem:
     """Job shop of a JSPLIB text."""
     section = _section(text)
     numbers, name = section or (text.numbers(), text.name)
-    machine, duration = routes(numbers)
-    return grid_shop(name, machine, duration, first_machine=0)
+    machine, duration, first = routes(numbers)
+    return grid_shop(name, machine, duration, first_machine=first)
 
 
 def grid_shop(name: str, machine: IntArray, duration: IntArray, *, first_machine: int) -> Problem:

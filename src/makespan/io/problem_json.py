@@ -6,6 +6,8 @@ its default value is left out. Unknown fields are errors, so that a misspelt wor
 
 from __future__ import annotations
 
+import re
+
 from makespan.core.errors import FormatError
 from makespan.core.names import NameTable
 from makespan.core.problem import Problem
@@ -17,11 +19,12 @@ from makespan.io.text import Text
 
 KIND = "makespan-problem"
 VERSION = 1
+_START = re.compile(r"\s*\{\s*[\w\"'}]")
 
 
 def sniff(text: Text) -> float:
     """An object that names itself; less surely any object."""
-    if text.body.lstrip()[:1] != "{":
+    if not _START.match(text.body):
         return 0.0
     return 0.99 if f'"{KIND}"' in text.body else 0.5
 
