@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,7 @@ import pytest
 
 from makespan.core.errors import FormatError, OptionError
 from makespan.io import FormatRegistry, ProblemFormat, detect, formats, read, read_text, registry
-from makespan.io.files import load_from
 from tests.io.samples import SAMPLES
-
-FOLDERS = {
-    "jssp": "jsplib",
-    "jssp-reentrant/bel": "bel",
-    "jssp-reentrant/dct": "dct",
-    "fjsp": "fjsplib",
-    "fajsp": "fajsp",
-    "ossp": "openshop",
-    "pfsp": "flowshop",
-    "rcpsp": "patterson",
-}
 
 
 @pytest.mark.parametrize("layout", SAMPLES)
@@ -37,47 +24,6 @@ def test_samples_are_detected(layout: str) -> None:
         variant += "\r\n \r\n"
     assert detect(variant) == wanted
     assert read_text(variant, source="x") == read_text(text, source="x")
-
-
-@pytest.mark.data
-def test_every_instance_of_the_collections_is_detected_and_read(data_dir: Path) -> None:
-    """All job, flow, open and flexible shops and projects of the data folder parse."""
-    seen: Counter[str] = Counter()
-    for folder, wanted in FOLDERS.items():
-        for path in sorted((data_dir / folder).rglob("*")):
-            if path.is_dir() or path.suffix == ".json":
-                continue
-            problem = read(path)
-            seen[folder] += 1
-            assert problem.name == path.name.removesuffix(path.suffix)
-            form = registry.formats().detect(load_from(path))
-            assert form.name == wanted, path
-    if set(seen) == set(FOLDERS):
-        assert seen.total() >= 2300
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("file", "tasks", "jobs", "resources", "work"),
-    [
-        ("jssp/ft/ft06.txt", 36, 6, 6, 197),
-        ("fjsp/brandimarte/mk01.txt", 55, 10, 6, None),
-        ("rcpsp/j30/j30_10_1.rcp", 32, 0, 4, 164),
-        ("pfsp/taillard/tfs001.txt", 100, 20, 5, None),
-        ("ossp/gueret-prins/gp03-01.txt", 9, 3, 3, 3000),
-        ("fajsp/birgin/DAFJS01.txt", 26, 4, 5, None),
-    ],
-)
-def test_sizes_of_known_instances(
-    data_dir: Path, file: str, tasks: int, jobs: int, resources: int, work: int | None
-) -> None:
-    """Counts, and the sum of durations where it is known, of one instance per collection."""
-    problem = read(data_dir / file)
-    assert problem.tasks.count == tasks
-    assert problem.jobs.count == jobs
-    assert problem.resources.count == resources
-    if work is not None:
-        assert int(problem.modes.duration.sum()) == work
 
 
 def test_square_matrix_is_an_open_shop_unless_the_name_says_flow_shop() -> None:
