@@ -51,11 +51,35 @@ def lag_conflict(problem: Problem) -> tuple[tuple[ConstraintLabel, ...], bool]:
         rows, needed = _needed(problem, list(error.relations))
         return tuple(precedence_label(problem, row) for row in rows), needed
     latest = latest_ends(problem)
+    single = _alone(problem, latest)
+    if single:
+        return single, True
     late = np.flatnonzero(~problem.tasks.optional & (times.end > latest))
     if not len(late):
         return (), False
-    worst = int(late[np.argmax((times.end - latest)[late])])
-    return _chain(problem, graph, parent, worst, int(latest[worst])), True
+    task = int(late[np.argmax((times.end - latest)[late])])
+    while True:
+        rows, release, passed = _chain(problem, graph, parent, task, int(latest[task]))
+        # A horizon or a job's deadline binds every task, so an earlier one may be late already.
+        sooner = [i for i in passed if times.end[i] > latest[i]]
+        if not sooner:
+            break
+        task = sooner[-1]
+    chain = (precedence_label(problem, row) for row in rows)
+    return (*release, *chain, _deadline(problem, task)), True
+
+
+def _alone(problem: Problem, latest: IntArray) -> tuple[ConstraintLabel, ...]:
+    """Deadline, and release if it matters, of a task that is late whatever the others do."""
+    shortest = shortest_durations(problem)
+    for released in (np.full(len(latest), problem.horizon_start), earliest_starts(problem)):
+        late = np.flatnonzero(~problem.tasks.optional & (released + shortest > latest))
+        if len(late):
+            task = int(late[0])
+            matters = problem.horizon_start + int(shortest[task]) <= int(latest[task])
+            release = (_release(problem, task),) if matters else ()
+            return (*release, _deadline(problem, task))
+    return ()
 
 
 def _needed(problem: Problem, rows: list[int]) -> tuple[list[int], bool]:
@@ -85,18 +109,23 @@ def _part(table: Precedences, rows: list[int]) -> Precedences:
 
 def _chain(
     problem: Problem, graph: LagGraph, parent: IntArray, task: int, latest: int
-) -> tuple[ConstraintLabel, ...]:
+) -> tuple[list[int], tuple[ConstraintLabel, ...], list[int]]:
     """The shortest end of the longest path to a late task that is late by itself.
 
     It begins where the start of time, or else a release, already suffices; a shorter end would be
-    in time, so nothing in it can be left out.
+    in time, so nothing in it can be left out. Returns rows of precedences in order, the release if
+    it matters, and the other tasks on the way, last ones first.
     """
     released = earliest_starts(problem)
     shortest = shortest_durations(problem)
     rows: list[int] = []
+    passed: dict[int, None] = {}
     node, length = 2 * task + 1, 0
     while True:
-        owner, rest = node // 2, length + (int(shortest[node // 2]) if node % 2 else 0)
+        owner = node // 2
+        if owner != task and not problem.tasks.optional[owner]:
+            passed[owner] = None
+        rest = length + (int(shortest[owner]) if node % 2 else 0)
         if problem.horizon_start + rest > latest:
             release: tuple[ConstraintLabel, ...] = ()
             break
@@ -108,8 +137,7 @@ def _chain(
             rows.append(int(graph.relation[arc]))
         length += int(graph.weight[arc])
         node = int(graph.tail[arc])
-    chain = (precedence_label(problem, row) for row in dict.fromkeys(reversed(rows)))
-    return (*release, *chain, _deadline(problem, task))
+    return list(dict.fromkeys(reversed(rows))), release, list(passed)
 
 
 def _release(problem: Problem, task: int) -> ConstraintLabel:

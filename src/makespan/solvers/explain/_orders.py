@@ -38,6 +38,8 @@ class Orders:
         As in ``Precedences``, int64 (a,).
     line
         Resource behind each, or the number of resources plus the number of a no-overlap set.
+    ready
+        Task, earliest start and resource of each first task on a machine with an initial setup.
     """
 
     source: IntArray
@@ -45,6 +47,7 @@ class Orders:
     kind: IntArray
     lag: IntArray
     line: IntArray
+    ready: tuple[tuple[int, int, int], ...] = ()
 
 
 Row = tuple[int, int, int, int, int]
@@ -60,7 +63,14 @@ def orders(problem: Problem, schedule: Schedule) -> Orders:
         *_reservoirs(problem, schedule),
     ]
     table = np.array(rows, dtype=np.int64).reshape(-1, 5)
-    return Orders(*(np.ascontiguousarray(table[:, k]) for k in range(5)))
+    return Orders(
+        source=table[:, 0],
+        target=table[:, 1],
+        kind=table[:, 2],
+        lag=table[:, 3],
+        line=table[:, 4],
+        ready=_initial_setups(problem, schedule),
+    )
 
 
 def ordered(problem: Problem, found: Orders, *, without: int = -1) -> Problem:
@@ -74,7 +84,11 @@ def ordered(problem: Problem, found: Orders, *, without: int = -1) -> Problem:
         minimum=np.concatenate((p.minimum, found.lag[keep])),
         maximum=np.concatenate((p.maximum, np.full(int(keep.sum()), INFINITY, dtype=np.int64))),
     )
-    return replace(problem, precedences=lags)
+    release = problem.tasks.release.copy()
+    for task, tick, line in found.ready:
+        if line != without:
+            release[task] = max(int(release[task]), tick)
+    return replace(problem, precedences=lags, tasks=replace(problem.tasks, release=release))
 
 
 def _machines(problem: Problem, schedule: Schedule) -> list[Row]:
@@ -92,6 +106,17 @@ def _machines(problem: Problem, schedule: Schedule) -> list[Row]:
             if blocks and after not in (-1, j):
                 rows.append((after, j, int(PrecedenceKind.SS), gap, machine))
     return rows
+
+
+def _initial_setups(problem: Problem, schedule: Schedule) -> tuple[tuple[int, int, int], ...]:
+    found = []
+    for machine, sequence in machine_sequences(problem, schedule).items():
+        setup = int(problem.resources.setup[machine])
+        if setup >= 0 and len(sequence):
+            first = int(sequence[0])
+            gap = int(problem.setups[setup].initial_time[problem.tasks.family[first]])
+            found.append((first, problem.horizon_start + gap, machine))
+    return tuple(found)
 
 
 def _followers(problem: Problem, schedule: Schedule) -> dict[int, int]:

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from makespan.core.graph_schedule import Cause, Criticality, criticality
-from makespan.core.graph_times import earliest_times, slack
+from makespan.core.graph_times import LagCycleError, earliest_times, slack
 from makespan.core.metrics import resource_use, term_value
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
@@ -240,7 +240,11 @@ def _levers(
     for i in longest[: max(0, trials - len(levers))]:
         shorter = length.copy()
         shorter[i] = 0
-        levers.append(Lever("task", problem.tasks.names[i], base - end_of(whole, shorter)))
+        try:
+            gain = base - end_of(whole, shorter)
+        except LagCycleError:
+            continue  # orders or maximum lags need the time this task takes
+        levers.append(Lever("task", problem.tasks.names[i], gain))
     useful = [lever for lever in levers if lever.gain > 0]
     return tuple(sorted(useful, key=lambda lever: (-lever.gain, lever.kind, lever.name)))
 
