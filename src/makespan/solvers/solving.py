@@ -74,9 +74,7 @@ def solve(
     if not 0 <= seed < 2**31:
         raise OptionError(f"seed is {seed}; it must lie in [0, 2^31)")
     if hint is not None and len(hint) != problem.tasks.count:
-        raise ProblemError(
-            f"the hint has {len(hint)} tasks, the problem has {problem.tasks.count}"
-        )
+        raise ProblemError(f"the hint has {len(hint)} tasks, the problem has {problem.tasks.count}")
     solver = engine_by_name(engine) if isinstance(engine, str) else engine
     signal_stop = stop if stop is not None else threading.Event()
     began = time.perf_counter()

@@ -13,6 +13,7 @@ counts as one millisecond. Seconds of a trace count as seconds.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,7 @@ from makespan.core.trace import IntervalKind, Trace
 from makespan.core.vocabulary import INFINITY, ResourceKind
 from makespan.viz._arguments import plan_of
 from makespan.viz.lanes import pack_lanes
-from makespan.viz.picture import Picture, Spans, Steps, picture_of
+from makespan.viz.picture import Picture, Steps, picture_of
 from makespan.viz.timescale import tick_microseconds
 
 Event = dict[str, Any]
@@ -121,8 +122,7 @@ def _events_of_picture(picture: Picture, scale: float) -> Iterable[Event]:
     for k, i in enumerate(picture.loose.tolist()):
         pid, tid = threads[-1, int(picture.loose_lane[k])]
         yield _task_event(picture, i, pid, tid, scale, arguments[i])
-    for kind, spans in (("setup", picture.setup), ("blocked", picture.blocked)):
-        yield from _side_events(picture, kind, spans, place, scale)
+    yield from _side_events(picture, place, scale)
     for r, load in picture.load.items():
         yield from _counter(_RENEWABLES, f"{resources.names[r]} in use", load, scale)
     for r, limit in picture.limit.items():
@@ -202,17 +202,37 @@ def _task_event(
 
 
 def _side_events(
-    picture: Picture,
-    kind: str,
-    spans: Spans,
-    place: dict[tuple[int, int], tuple[int, int]],
-    scale: float,
+    picture: Picture, place: dict[tuple[int, int], tuple[int, int]], scale: float
 ) -> Iterable[Event]:
-    for k in range(len(spans)):
-        i = int(spans.task[k])
-        pid, tid = place[i, int(spans.resource[k])]
-        name = picture.problem.tasks.names[i]
-        yield _interval(f"{kind}: {name}", kind, spans.start[k], spans.end[k], pid, tid, scale)
+    """Blocked time and setups, cut to the gaps between tasks: slices of a thread may not overlap.
+
+    In a schedule that verifies there is nothing to cut.
+    """
+    bars = picture.bars
+    taken: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for k in np.flatnonzero(bars.end > bars.start).tolist():
+        where = place[int(bars.task[k]), int(bars.resource[k])]
+        taken.setdefault(where, []).append((int(bars.start[k]), int(bars.end[k])))
+    for pieces in taken.values():
+        pieces.sort()
+    left: dict[tuple[tuple[int, int], int], int] = {}
+    for kind, spans in (("blocked", picture.blocked), ("setup", picture.setup)):
+        for k in range(len(spans)):
+            i = int(spans.task[k])
+            where = place[i, int(spans.resource[k])]
+            pieces = taken.get(where, [])
+            start, end = int(spans.start[k]), int(spans.end[k])
+            if kind == "blocked":
+                after = bisect_left(pieces, (start, start))
+                end = min(end, pieces[after][0]) if after < len(pieces) else end
+                left[where, after - 1] = end
+            else:
+                before = bisect_left(pieces, (end, end)) - 1
+                if before >= 0:
+                    start = max(start, pieces[before][1], left.get((where, before), start))
+            if start < end:
+                name = f"{kind}: {picture.problem.tasks.names[i]}"
+                yield _interval(name, kind, start, end, *where, scale)
 
 
 def _events_of_trace(trace: Trace, scale: float) -> Iterable[Event]:
