@@ -162,6 +162,19 @@ def test_sample_reads_as_typed() -> None:
     assert read_text(same) == problem
 
 
+def test_demands_may_mix_a_list_and_objects() -> None:
+    """A list of demands stands beside changes of reservoirs as an object does."""
+    text = samples.JSON.replace(
+        '{"duration": 2}', '{"duration": 2, "demands": [["M", 1, "during"]]}'
+    )
+    same = samples.JSON.replace('{"duration": 2}', '{"duration": 2, "demands": {"M": 1}}')
+    assert read_text(text) == read_text(same)
+    tank = '"resources": [{"name": "tank", "kind": "reservoir"}, '
+    both = text.replace('during"]]', 'during"]], "ends_with": {"tank": 1}')
+    problem = read_text(both.replace('"resources": [', tank))
+    assert problem.modes.demand_resource.tolist()[-2:] == [1, 0]
+
+
 def test_document_is_one_row_per_line() -> None:
     """People can read, compare and edit the file: each task stands on its own line."""
     text = to_text(read_text(samples.JSON), "json")
@@ -191,7 +204,16 @@ DAMAGE: list[tuple[str, str, str]] = [
     ('"kind": "machine"', '"kind": "robot"', r"\$.resources\[0\].kind: found 'robot'; expected one"),
     (', "capacity": 2', "", r"\$.resources\[1\]: the field 'capacity' is missing"),
     ('"name": "weld"', '"name": "cut"', r"\$.tasks\[1\]: a second task is named 'cut'"),
-    ('"due": 9', '"due": 9, "due": 8', r"the field 'due' occurs twice"),
+    ('"due": 9', '"due": 9, "due": 8', r"the field 'due' occurs twice in the object of 'J'"),
+    ('"name": "weld"', '"name": ""', r"\$.tasks\[1\]: the name of the task is empty; expected a name"),
+    ('"name": "weld"', '"name": 7', r"\$.tasks\[1\].name: found 7; expected a string"),
+    ('"name": "weld"', '"title": "weld"', r"\$.tasks\[1\]: the field 'name' is missing"),
+    ('{"duration": 2}', '{"duration": 2, "demands": 1}', r"tasks\[1\].modes\[1\].demands: found 1"),
+    ('{"duration": 2}', '{"duration": 2, "ends_with": []}', r"ends_with: found a list; expected an object"),
+    ('{"duration": 2}', '{"duration": 2, "demands": {"M": 1.5}}', r"demands.M: found 1.5; expected a whole"),
+    ('{"duration": 2}', '{"duration": 2, "cost": "x"}', r"\$.tasks\[1\].modes\[1\].cost: found 'x'"),
+    ('{"duration": 2}', '{"duration": 2, "skill": 1}', r"modes\[1\]: unknown field 'skill'"),
+    ('"max_lag": 5', '"max_lag": "5"', r"\$.precedences\[0\].max_lag: found '5'"),
     ('"max_lag": 5', '"max_lag": -5', r"maximum lag -5 is below minimum lag 0"),
     ('"to": "weld"', '"to": "cut"', r"task 'cut' precedes itself"),
     ('"to": "weld"', '"to": "weld", "kind": "FX"', r"kind: found 'FX'; expected one of FS, SS"),
@@ -246,5 +268,11 @@ def test_schema_refuses_what_the_reader_refuses() -> None:
     """The schema is strict about fields and types, too."""
     document: dict[str, Any] = json.loads(samples.JSON)
     VALIDATOR.validate(document)
-    for change in ({"nome": 1}, {"version": 2}, {"tasks": [{"name": "x"}]}, {"horizon": [0.5, 1]}):
+    for change in (
+        {"nome": 1},
+        {"version": 2},
+        {"tasks": [{"name": "x"}]},
+        {"tasks": [{"name": "", "modes": [{"duration": 1}]}]},
+        {"horizon": [0.5, 1]},
+    ):
         assert not VALIDATOR.is_valid(document | change)

@@ -179,6 +179,18 @@ def test_damage_is_named(text: str, message: str) -> None:
         read_schedule_text(text, flexible())
 
 
+def test_an_end_that_calendars_never_reach_is_asked_for() -> None:
+    """A row without an end needs one that follows from the calendars."""
+    b = ProblemBuilder("short day")
+    saw = b.machine("saw", calendar=b.calendar("once", working=[(0, 5)]), breaks="suspend")
+    b.task("cut", duration=4, machine=saw)
+    problem = b.build()
+    assert read_schedule_text("task,start\ncut,0\n", problem).end.tolist() == [4]
+    with pytest.raises(FormatError, match="plan.csv.*cut"):
+        read_schedule_text("task,start\ncut,2\n", problem, source="plan.csv")
+    assert read_schedule_text("task,start,end\ncut,2,6\n", problem).end.tolist() == [6]
+
+
 def test_files_are_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed write leaves the old file and no temporary one; names ending in .gz are packed."""
     for name in ("plan.json", "plan.csv", "plan.csv.gz"):

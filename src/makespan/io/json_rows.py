@@ -1,7 +1,14 @@
-"""Rows of the JSON document of a Problem (the writing half of the format)."""
+"""Rows of the JSON document of a Problem (the writing half of the format).
+
+Jobs, tasks and precedences may be millions. Their rows are put together as text, column by column:
+a cell is ``, "field": value``, or nothing where the value is the default.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise, repeat
+from json.encoder import encode_basestring as quote
 from typing import Any
 
 import numpy as np
@@ -12,6 +19,7 @@ from makespan.core.vocabulary import (
     INFINITY,
     Blocking,
     BoolArray,
+    CodeArray,
     DemandTiming,
     IndexArray,
     IntArray,
@@ -20,9 +28,9 @@ from makespan.core.vocabulary import (
     ResourceKind,
     SelectionKind,
 )
+from makespan.io.json_values import Lines
 
 Row = dict[str, Any]
-Column = tuple[str, list[Any], int]
 DEMAND_FIELDS = {
     DemandTiming.DURING: "demands",
     DemandTiming.AT_START: "starts_with",
@@ -52,13 +60,14 @@ def document(problem: Problem) -> Row:
         {term.kind.value: term.coefficient for term in level} for level in problem.objective.levels
     ]
     names = list(problem.tasks.names)
+    quoted = [quote(name) for name in names]
     lists = {
         "calendars": [_calendar(c) for c in problem.calendars],
         "setups": [_setup(s) for s in problem.setups],
         "resources": _resources(problem),
-        "jobs": _jobs(problem),
-        "tasks": _tasks(problem, names),
-        "precedences": _precedences(problem, names),
+        "jobs": _jobs(problem, quoted),
+        "tasks": _tasks(problem, quoted),
+        "precedences": _precedences(problem, quoted),
         "no_overlaps": _sets(problem.no_overlaps, "tasks", names),
         "groups": _sets(problem.groups, "resources", list(problem.resources.names)),
         "links": _links(problem),
@@ -113,120 +122,140 @@ def _resources(problem: Problem) -> list[Row]:
     return found
 
 
-def _columns(*listed: tuple[str, IntArray | IndexArray | BoolArray, int]) -> list[Column]:
-    """Columns (field, values, default) that differ from their default anywhere."""
+def _cells(
+    field: str, values: IntArray | IndexArray | BoolArray, default: int
+) -> list[Iterable[str]]:
+    """The column of a field; none if all of its values are the default."""
+    if (values == default).all():
+        return []
+    head = f', "{field}": '
+    if values.dtype == np.bool_:
+        return [[head + "true" if value else "" for value in values.tolist()]]
+    return [["" if value == default else f"{head}{value}" for value in values.tolist()]]
+
+
+def _words(field: str, codes: CodeArray, words: list[str], default: int) -> list[Iterable[str]]:
+    """The column of a field that holds words out of a closed set."""
+    if (codes == default).all():
+        return []
+    texts = [f', "{field}": {quote(word)}' for word in words]
+    texts[default] = ""
+    return [[texts[code] for code in codes.tolist()]]
+
+
+def _lines(heads: Iterable[str], *columns: list[Iterable[str]]) -> Lines:
+    """A line per row from its first field and the other columns."""
+    parts = [part for column in columns for part in column]
+    return Lines(map("".join, zip(heads, *parts, repeat("}"))))
+
+
+def _listed(field: str, texts: list[str], ptr: IntArray, *, keep_empty: bool) -> list[str]:
+    """The column of a field that holds a list of texts."""
+    head = f', "{field}": ['
     return [
-        (field, values.tolist(), default)
-        for field, values, default in listed
-        if (values != default).any()
+        f"{head}{', '.join(texts[a:b])}]" if keep_empty or a < b else ""
+        for a, b in pairwise(ptr.tolist())
     ]
 
 
-def _fill(row: Row, columns: list[Column], k: int) -> None:
-    """Add the values of table row ``k`` that differ from their defaults."""
-    for field, values, default in columns:
-        if values[k] != default:
-            row[field] = values[k]
-
-
-def _jobs(problem: Problem) -> list[Row]:
-    table, names = problem.jobs, problem.tasks.names
+def _jobs(problem: Problem, names: list[str]) -> Lines:
+    table = problem.jobs
     by_job = np.argsort(problem.tasks.job, kind="stable")
     by_job = by_job[problem.tasks.job[by_job] >= 0]
-    usual = np.array_equal(by_job, table.task)
-    columns = _columns(
-        ("release", table.release, 0),
-        ("deadline", table.deadline, INFINITY),
-        ("due", table.due, INFINITY),
-        ("weight", table.weight, 1),
+    members: list[Iterable[str]] = []
+    if not np.array_equal(by_job, table.task):
+        texts = [names[i] for i in table.task.tolist()]
+        members = [_listed("tasks", texts, table.task_ptr, keep_empty=True)]
+    return _lines(
+        (f'{{"name": {quote(name)}' for name in table.names),
+        _cells("release", table.release, 0),
+        _cells("deadline", table.deadline, INFINITY),
+        _cells("due", table.due, INFINITY),
+        _cells("weight", table.weight, 1),
+        members,
     )
-    found = []
-    for k, name in enumerate(table.names):
-        row: Row = {"name": name}
-        _fill(row, columns, k)
-        if not usual:
-            members = table.task[table.task_ptr[k] : table.task_ptr[k + 1]]
-            row["tasks"] = [names[i] for i in members.tolist()]
-        found.append(row)
-    return found
 
 
-def _tasks(problem: Problem, names: list[str]) -> list[Row]:
+def _tasks(problem: Problem, names: list[str]) -> Lines:
     table = problem.tasks
-    job_names = list(problem.jobs.names)
-    modes = _modes(problem)
-    mode_ptr, forbidden_ptr = table.mode_ptr.tolist(), table.forbidden_ptr.tolist()
-    forbidden = np.column_stack((table.forbidden_start, table.forbidden_end)).tolist()
-    columns = _columns(
-        ("release", table.release, 0),
-        ("deadline", table.deadline, INFINITY),
-        ("due", table.due, INFINITY),
-        ("weight", table.weight, 1),
-        ("optional", table.optional, False),
-        ("reward", table.reward, 0),
-        ("family", table.family, 0),
+    jobs = [f', "job": {quote(name)}' for name in problem.jobs.names]
+    jobs.append("")  # a task without a job has number -1
+    forbidden: list[Iterable[str]] = []
+    if len(table.forbidden_start):
+        ends = zip(table.forbidden_start.tolist(), table.forbidden_end.tolist(), strict=True)
+        intervals = [f"[{start}, {end}]" for start, end in ends]
+        forbidden = [_listed("forbidden", intervals, table.forbidden_ptr, keep_empty=False)]
+    return _lines(
+        (f'{{"name": {name}' for name in names),
+        [[jobs[job] for job in table.job.tolist()]] if problem.jobs.count else [],
+        _cells("release", table.release, 0),
+        _cells("deadline", table.deadline, INFINITY),
+        _cells("due", table.due, INFINITY),
+        _cells("weight", table.weight, 1),
+        _cells("optional", table.optional, 0),
+        _cells("reward", table.reward, 0),
+        _cells("family", table.family, 0),
+        _words("blocking", table.blocking, [kind.name.lower() for kind in Blocking], 0),
+        _baselines(table.baseline_start, table.baseline_mode),
+        forbidden,
+        [_listed("modes", _modes(problem), table.mode_ptr, keep_empty=True)],
     )
-    blocking = table.blocking.tolist()
-    baseline_columns = _columns(
-        ("start", table.baseline_start, INFINITY), ("mode", table.baseline_mode, -1)
-    )
-    found = []
-    for i, (name, job) in enumerate(zip(names, table.job.tolist(), strict=True)):
-        row: Row = {"name": name}
-        if job >= 0:
-            row["job"] = job_names[job]
-        _fill(row, columns, i)
-        if blocking[i]:
-            row["blocking"] = Blocking(blocking[i]).name.lower()
-        baseline: Row = {}
-        _fill(baseline, baseline_columns, i)
-        if baseline:
-            row["baseline"] = baseline
-        if forbidden_ptr[i + 1] > forbidden_ptr[i]:
-            row["forbidden"] = forbidden[forbidden_ptr[i] : forbidden_ptr[i + 1]]
-        row["modes"] = modes[mode_ptr[i] : mode_ptr[i + 1]]
-        found.append(row)
-    return found
 
 
-def _modes(problem: Problem) -> list[Row]:
-    """Row of each mode; demands are objects by timing, or a list if only that keeps their order."""
+def _baselines(start: IntArray, mode: IndexArray) -> list[Iterable[str]]:
+    """The column of baselines: objects of a start and a mode, each of which may be absent."""
+    if (start == INFINITY).all() and (mode == -1).all():
+        return []
+    column = []
+    for s, m in zip(start.tolist(), mode.tolist(), strict=True):
+        parts = [] if s == INFINITY else [f'"start": {s}']
+        if m != -1:
+            parts.append(f'"mode": {m}')
+        column.append(f', "baseline": {{{", ".join(parts)}}}' if parts else "")
+    return [column]
+
+
+def _modes(problem: Problem) -> Lines:
+    """Text of each mode; demands are objects by timing, or a list where only that keeps order."""
     table = problem.modes
-    names = list(problem.resources.names)
-    ptr = table.demand_ptr.tolist()
-    resource = [names[r] for r in table.demand_resource.tolist()]
-    amount, timing = table.demand_amount.tolist(), table.demand_timing.tolist()
-    columns = _columns(("cost", table.cost, 0))
-    found = []
-    for k, duration in enumerate(table.duration.tolist()):
-        row: Row = {"duration": duration}
-        _fill(row, columns, k)
-        mine = range(ptr[k], ptr[k + 1])
-        timings = timing[ptr[k] : ptr[k + 1]]
-        if timings == sorted(timings):
-            for d in mine:
-                row.setdefault(_FIELD_OF[timing[d]], {})[resource[d]] = amount[d]
+    names = [quote(name) for name in problem.resources.names]
+    resource, amount = table.demand_resource.tolist(), table.demand_amount.tolist()
+    timing = table.demand_timing.tolist()
+    members = [f"{names[r]}: {a}" for r, a in zip(resource, amount, strict=True)]
+    words = [f', "{field}": {{' for field in _FIELD_OF]
+    column = []
+    for a, b in pairwise(table.demand_ptr.tolist()):
+        mine = timing[a:b]
+        if mine == sorted(mine):
+            text = ""
+            for code in dict.fromkeys(mine):
+                first = a + mine.index(code)
+                text += words[code] + ", ".join(members[first : first + mine.count(code)]) + "}"
         else:
-            row["demands"] = [
-                [resource[d], amount[d], DemandTiming(timing[d]).name.lower()] for d in mine
-            ]
-        found.append(row)
-    return found
+            triples = ", ".join(
+                f'[{names[resource[d]]}, {amount[d]}, "{DemandTiming(timing[d]).name.lower()}"]'
+                for d in range(a, b)
+            )
+            text = f', "demands": [{triples}]'
+        column.append(text)
+    return _lines(
+        (f'{{"duration": {duration}' for duration in table.duration.tolist()),
+        _cells("cost", table.cost, 0),
+        [column],
+    )
 
 
-def _precedences(problem: Problem, names: list[str]) -> list[Row]:
+def _precedences(problem: Problem, names: list[str]) -> Lines:
     table = problem.precedences
-    columns = _columns(("min_lag", table.minimum, 0), ("max_lag", table.maximum, INFINITY))
-    found = []
-    for k, (a, b, kind) in enumerate(
-        zip(table.source.tolist(), table.target.tolist(), table.kind.tolist(), strict=True)
-    ):
-        row: Row = {"from": names[a], "to": names[b]}
-        if kind != PrecedenceKind.FS:
-            row["kind"] = PrecedenceKind(kind).name
-        _fill(row, columns, k)
-        found.append(row)
-    return found
+    return _lines(
+        (
+            f'{{"from": {names[a]}, "to": {names[b]}'
+            for a, b in zip(table.source.tolist(), table.target.tolist(), strict=True)
+        ),
+        _words("kind", table.kind, [kind.name for kind in PrecedenceKind], PrecedenceKind.FS),
+        _cells("min_lag", table.minimum, 0),
+        _cells("max_lag", table.maximum, INFINITY),
+    )
 
 
 def _sets(sets: Sets, field: str, names: list[str]) -> list[Row]:

@@ -21,6 +21,10 @@ MISSING: Any = object()
 """Marks an absent field that has no default."""
 
 
+class Lines(list[str]):
+    """Rows of a list that are JSON text already, so that long tables need no dict per row."""
+
+
 class Node:
     """A JSON value, where it stands, and the label of its text."""
 
@@ -34,6 +38,11 @@ class Node:
         self._above = above
         self._key = key
         self._used: set[str] = set()
+
+    @property
+    def key(self) -> str | int:
+        """Field or place in the value above."""
+        return self._key
 
     @property
     def path(self) -> str:
@@ -77,11 +86,15 @@ class Node:
             raise self.wrong("true or false")
         return self.value
 
-    def items(self) -> list[Node]:
-        """Entries of a list."""
+    def entries(self) -> list[Any]:
+        """The entries of a list as parsed."""
         if not isinstance(self.value, list):
             raise self.wrong("a list")
-        return [Node(v, self.source, self, k) for k, v in enumerate(self.value)]
+        return self.value
+
+    def items(self) -> list[Node]:
+        """Entries of a list."""
+        return [Node(v, self.source, self, k) for k, v in enumerate(self.entries())]
 
     def row(self, size: int) -> list[Node]:
         """Entries of a list of a fixed length."""
@@ -120,16 +133,16 @@ class Node:
             return default
         return convert(Node(found, self.source, self, key))
 
-    def rows(self, key: str) -> list[Node]:
-        """Entries of a list field; none if it is absent."""
-        return self.get(key, Node.items, [])
-
     def done(self) -> None:
         """Check that every field of this object was asked for."""
-        unknown = next((key for key in self.value if key not in self._used), None)
+        self.only(self._used)
+
+    def only(self, known: set[str]) -> None:
+        """Check that this object has no fields but the known ones."""
+        unknown = next((key for key in self.value if key not in known), None)
         if unknown is not None:
-            known = ", ".join(sorted(self._used))
-            raise self.error(f"unknown field {shown(unknown)}", f"one of {known}")
+            listed = ", ".join(sorted(known))
+            raise self.error(f"unknown field {shown(unknown)}", f"one of {listed}")
 
     def one_of(self, choices: Sequence[str]) -> str:
         """A string out of a closed set."""
@@ -167,7 +180,13 @@ def parse(text: Text) -> Node:
         if len(found) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise FormatError(f"the field {shown(twice)} occurs twice", source=text.source)
+            name = found.get("name") or found.get("task")
+            where = f"in the object of {shown(name)}" if isinstance(name, str) else "in one object"
+            raise FormatError(
+                f"the field {shown(twice)} occurs twice {where}",
+                source=text.source,
+                expected="each field once",
+            )
         return found
 
     def no_constant(word: str) -> Any:
@@ -219,7 +238,9 @@ def dump(document: dict[str, Any]) -> str:
     fields = []
     for key, value in document.items():
         head = f"  {json.dumps(key)}: "
-        if isinstance(value, list) and value and isinstance(value[0], (dict, list)):
+        if isinstance(value, Lines) and value:
+            fields.append(head + "[\n    " + ",\n    ".join(value) + "\n  ]")
+        elif isinstance(value, list) and value and isinstance(value[0], (dict, list)):
             fields.append(head + "[\n    " + ",\n    ".join(map(_ENCODE, value)) + "\n  ]")
         else:
             fields.append(head + json.dumps(value, ensure_ascii=False))

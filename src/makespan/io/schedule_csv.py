@@ -10,15 +10,18 @@ import csv
 import io
 import re
 
+import numpy as np
+
 from makespan.core.errors import FormatError
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
-from makespan.io.schedule_rows import Assembly, ScheduleRow, resource_names
+from makespan.io.schedule_rows import UNSTATED, Stated, assemble, resource_names
 from makespan.io.text import Text, shown
 
 COLUMNS = ("task", "job", "start", "end", "mode", "resources")
 _JOIN = "|"
-_WHOLE = re.compile(r"[ \t]*-?[0-9]{1,18}[ \t]*", re.ASCII)
+_DIGITS = 18
+_WHOLE = re.compile(rf"[ \t]*-?[0-9]{{1,{_DIGITS}}}[ \t]*", re.ASCII)
 _HEAD = re.compile(r"(?:^|[,;\t\"])\s*(task|start)\b")
 
 
@@ -38,21 +41,18 @@ def read(text: Text, problem: Problem) -> Schedule:
     skipped = len(body) - len(body.lstrip("\n"))
     head = body[skipped:].split("\n", 1)[0]
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=_delimiter(head), strict=True)
-    assembly = Assembly(problem, text.source)
-    columns: list[str] | None = None
+    table: _Table | None = None
     try:
         for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if columns is None:
-                columns = _columns(text, reader.line_num, cells)
-            else:
-                _add(assembly, text, reader.line_num, columns, cells)
+            if table is not None and cells:
+                table.add(reader.line_num, cells)
+            elif any(cell.strip() for cell in cells):
+                table = _Table(text, _columns(text, reader.line_num, cells))
     except csv.Error as error:
         raise text.error(reader.line_num, f"not CSV: {error}") from error
-    if columns is None:
+    if table is None:
         raise text.error(1, "no line of column names", "task,start,...")
-    return assembly.schedule()
+    return assemble(problem, table.stated(), text.source)
 
 
 def _columns(text: Text, line: int, cells: list[str]) -> list[str]:
@@ -70,44 +70,81 @@ def _columns(text: Text, line: int, cells: list[str]) -> list[str]:
     return columns
 
 
-def _add(assembly: Assembly, text: Text, line: int, columns: list[str], cells: list[str]) -> None:
-    if len(cells) != len(columns):
-        raise text.error(line, f"{len(cells)} cells", f"{len(columns)}, one per column")
-    found = dict(zip(columns, cells, strict=True))
+class _Table:
+    """Rows of a CSV text as columns, present and absent tasks apart, with the line of each."""
 
-    def fail(message: str, expected: str) -> FormatError:
-        return text.error(line, message, expected)
+    def __init__(self, text: Text, columns: list[str]) -> None:
+        self._text = text
+        self._columns = columns
+        self._width = len(columns)
+        place = {column: k for k, column in enumerate(columns)}
+        # A column that is not there is read from an empty cell put behind the others.
+        self._task, self._job, self._start, self._end, self._mode, self._resources = (
+            place.get(column, self._width) for column in COLUMNS
+        )
+        self._lines: list[int] = []
+        self._names: list[str] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._modes: list[int] = []
+        self._jobs: list[str | None] = []
+        self._used: list[list[str] | None] = []
+        self._absent: list[str] = []
+        self._absent_lines: list[int] = []
 
-    def whole(column: str) -> int | None:
-        cell = found.get(column, "")
+    def add(self, line: int, cells: list[str]) -> None:
+        """Take a row; one of blank cells only is skipped."""
+        if len(cells) != self._width:
+            if not any(cell.strip() for cell in cells):
+                return
+            raise self._text.error(line, f"{len(cells)} cells", f"{self._width}, one per column")
+        cells.append("")
+        start = self._whole(line, "start", cells[self._start])
+        end = self._whole(line, "end", cells[self._end])
+        mode = self._whole(line, "mode", cells[self._mode])
+        if start == UNSTATED:
+            if end != UNSTATED or mode != UNSTATED:
+                raise self._text.error(
+                    line, "an end or mode without a start", "all of them, or none if left out"
+                )
+            if any(cell.strip() for cell in cells):
+                self._absent.append(cells[self._task])
+                self._absent_lines.append(line)
+            return
+        self._lines.append(line)
+        self._names.append(cells[self._task])
+        self._starts.append(start)
+        self._ends.append(end)
+        self._modes.append(mode)
+        self._jobs.append(cells[self._job] or None)
+        used = cells[self._resources] if mode == UNSTATED else ""
+        self._used.append([part.strip() for part in used.split(_JOIN)] if used else None)
+
+    def _whole(self, line: int, column: str, cell: str) -> int:
+        if cell.isdecimal() and cell.isascii() and len(cell) <= _DIGITS:
+            return int(cell)
         if not cell.strip():
-            return None
+            return UNSTATED
         if not _WHOLE.fullmatch(cell):
-            raise fail(f"the {column} {shown(cell)} is not a whole number", "an integer")
+            raise self._text.error(
+                line, f"the {column} {shown(cell)} is not a whole number", "an integer"
+            )
         return int(cell)
 
-    start = whole("start")
-    if start is None:
-        if whole("end") is not None or whole("mode") is not None:
-            raise fail("an end or mode without a start", "all of them, or none if left out")
-        assembly.leave_out(found["task"], fail)
-        return
-    mode = whole("mode")
-    resources = found.get("resources")
-    listed = None
-    if mode is None and resources:
-        listed = [part.strip() for part in resources.split(_JOIN)]
-    assembly.add(
-        ScheduleRow(
-            task=found["task"],
-            start=start,
-            end=whole("end"),
-            mode=mode,
-            job=found.get("job") or None,
-            resources=listed,
-            fail=fail,
+    def stated(self) -> Stated:
+        """The columns."""
+        text, lines, absent_lines = self._text, self._lines, self._absent_lines
+        return Stated(
+            task=self._names,
+            start=np.array(self._starts, dtype=np.int64),
+            end=np.array(self._ends, dtype=np.int64),
+            mode=np.array(self._modes, dtype=np.int64),
+            job=self._jobs,
+            resources=self._used,
+            absent=self._absent,
+            fail=lambda k, message, expected: text.error(lines[k], message, expected),
+            fail_absent=lambda k, message, expected: text.error(absent_lines[k], message, expected),
         )
-    )
 
 
 def write(problem: Problem, schedule: Schedule) -> str:

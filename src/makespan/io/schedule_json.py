@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json.encoder import encode_basestring as quote
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from makespan.core.errors import FormatError
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
-from makespan.io.json_values import Node, check_head, dump, parse
-from makespan.io.schedule_rows import Assembly, ScheduleRow, resource_names
+from makespan.io.json_columns import Rows
+from makespan.io.json_values import Lines, Node, check_head, dump, parse
+from makespan.io.schedule_rows import UNSTATED, Stated, assemble, resource_names
 from makespan.io.text import Text
 
 KIND = "makespan-schedule"
@@ -33,46 +35,48 @@ def read(text: Text, problem: Problem) -> Schedule:
         root.get("problem", Node.text, "")
     elif not root.has("schedule"):
         raise FormatError("the solve found no schedule", source=text.source)
-    assembly = Assembly(problem, text.source)
-    for node in root.get("schedule", Node.items):
-        assembly.add(_row(node))
-    for node in root.rows("absent"):
-        assembly.leave_out(node.text(), node.error)
+    listed = Rows(root.get("schedule", Node.entries), lambda k: root.get("schedule", Node.items)[k])
+    absent: list[Node] = root.get("absent", Node.items, [])
+    stated = Stated(
+        task=listed.texts("task"),
+        start=listed.wholes("start"),
+        end=listed.wholes("end", UNSTATED),
+        mode=listed.wholes("mode", UNSTATED),
+        job=listed.labels("job"),
+        resources=listed.text_lists("resources"),
+        absent=[node.text() for node in absent],
+        fail=lambda k, message, expected: listed.at(k).error(message, expected),
+        fail_absent=lambda k, message, expected: absent[k].error(message, expected),
+    )
+    listed.done()
     if strict:
         root.done()
-    return assembly.schedule()
-
-
-def _row(node: Node) -> ScheduleRow:
-    row = ScheduleRow(
-        task=node.get("task", Node.text),
-        start=node.get("start", Node.whole),
-        end=node.get("end", Node.whole, None),
-        mode=node.get("mode", Node.whole, None),
-        job=node.get("job", Node.text, None),
-        resources=node.get("resources", lambda n: [e.text() for e in n.items()], None),
-        fail=node.error,
-    )
-    node.done()
-    return row
+    return assemble(problem, stated, text.source)
 
 
 def write(problem: Problem, schedule: Schedule) -> str:
     """JSON document with one row per present task, by start."""
     tasks = problem.tasks
-    names, job_names = list(tasks.names), list(problem.jobs.names)
-    job, first = tasks.job.tolist(), tasks.mode_ptr.tolist()
-    used = resource_names(problem)
-    start, end, mode = schedule.start.tolist(), schedule.end.tolist(), schedule.mode.tolist()
+    names = list(problem.tasks.names)
+    jobs = [f', "job": {quote(name)}' for name in problem.jobs.names]
+    jobs.append("")  # a task without a job has number -1
+    used = [f"[{', '.join(map(quote, listed))}]" for listed in resource_names(problem)]
     present = np.flatnonzero(schedule.present)
-    rows = []
-    for i in present[np.argsort(schedule.start[present], kind="stable")].tolist():
-        row: dict[str, Any] = {"task": names[i]}
-        if job[i] >= 0:
-            row["job"] = job_names[job[i]]
-        row |= {"start": start[i], "end": end[i], "mode": mode[i] - first[i]}
-        row["resources"] = used[mode[i]]
-        rows.append(row)
+    order = present[np.argsort(schedule.start[present], kind="stable")]
+    mode = schedule.mode[order]
+    columns = (
+        order.tolist(),
+        tasks.job[order].tolist(),
+        schedule.start[order].tolist(),
+        schedule.end[order].tolist(),
+        (mode - tasks.mode_ptr[order]).tolist(),
+        mode.tolist(),
+    )
+    rows = Lines(
+        f'{{"task": {quote(names[i])}{jobs[job]}, "start": {start}, "end": {end}, '
+        f'"mode": {place}, "resources": {used[m]}}}'
+        for i, job, start, end, place, m in zip(*columns, strict=True)
+    )
     absent = [names[i] for i in np.flatnonzero(~schedule.present).tolist()]
     document: dict[str, Any] = {"format": KIND, "version": VERSION, "problem": problem.name}
     document["schedule"] = rows

@@ -14,29 +14,39 @@ import numpy as np
 from makespan.core.errors import FormatError
 from makespan.core.problem import Problem
 from makespan.core.schedule import ABSENT, Schedule
-from makespan.core.vocabulary import TICK_LIMIT, DemandTiming
+from makespan.core.vocabulary import INFINITY, TICK_LIMIT, BoolArray, DemandTiming, IntArray
 from makespan.io.text import shown
 
-Fail = Callable[[str, str], FormatError]
+Fail = Callable[[int, str, str], FormatError]
+"""Makes the error that points at a row from its number, a message and an expectation."""
+
+UNSTATED = INFINITY
+"""Stands for an end or a mode that a row does not state."""
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleRow:
-    """One task of a schedule as a file states it; what is not stated is None.
+class Stated:
+    """What a file states, column by column.
 
     Attributes
     ----------
-    fail
-        Makes the error that points at this row from a message and an expectation.
+    task, start, end, mode, job, resources
+        A row per present task; ``UNSTATED`` or None is what a row leaves out.
+    absent
+        Tasks that are said to be absent.
+    fail, fail_absent
+        Errors about a row of a present or of an absent task.
     """
 
-    task: str
-    start: int
-    end: int | None
-    mode: int | None
-    job: str | None
-    resources: Sequence[str] | None
+    task: Sequence[str]
+    start: IntArray
+    end: IntArray
+    mode: IntArray
+    job: Sequence[str | None]
+    resources: Sequence[Sequence[str] | None]
+    absent: Sequence[str]
     fail: Fail
+    fail_absent: Fail
 
 
 def resource_names(problem: Problem) -> list[list[str]]:
@@ -52,105 +62,126 @@ def resource_names(problem: Problem) -> list[list[str]]:
     return found
 
 
-class Assembly:
-    """Collects rows into a Schedule and checks each against the problem."""
+def assemble(problem: Problem, stated: Stated, source: str) -> Schedule:
+    """Schedule of what a file states, checked against the problem.
 
-    def __init__(self, problem: Problem, source: str) -> None:
-        n = problem.tasks.count
-        self._problem = problem
-        self._source = source
-        self._resources = resource_names(problem)
-        self._ptr = problem.tasks.mode_ptr.tolist()
-        self._jobs = problem.tasks.job.tolist()
-        self._start = [0] * n
-        self._end: list[int | None] = [None] * n
-        self._mode = [ABSENT] * n
-        self._seen = [False] * n
+    Tasks without a row are absent if they are optional.
 
-    def _claim(self, name: str, fail: Fail) -> int:
-        task = self._problem.tasks.names.find(name)
-        if task is None:
-            raise fail(f"the problem has no task {shown(name)}", "the name of a task")
-        if self._seen[task]:
-            raise fail(f"a second row for task {shown(name)}", "one row per task")
-        self._seen[task] = True
-        return task
+    Raises
+    ------
+    FormatError
+        If names, times or modes are not the problem's, or a mandatory task has no row.
+    """
+    n = problem.tasks.count
+    seen = np.zeros(n, dtype=np.bool_)
+    task = _claim(problem, stated.task, seen, stated.fail)
+    _claim(problem, stated.absent, seen, stated.fail_absent)
+    _check_times(stated)
+    _check_jobs(problem, task, stated)
+    missing = np.flatnonzero(~seen & ~problem.tasks.optional)
+    if len(missing):
+        raise FormatError(
+            f"task {shown(problem.tasks.names[int(missing[0])])} has no row",
+            source=source,
+            expected="a row per mandatory task",
+        )
+    start = np.zeros(n, dtype=np.int64)
+    end = np.zeros(n, dtype=np.int64)
+    mode = np.full(n, ABSENT, dtype=np.int32)
+    start[task], end[task] = stated.start, stated.end
+    mode[task] = _modes(problem, task, stated)
+    if (stated.end == UNSTATED).any():
+        derived = Schedule.from_starts(problem, start, mode).end
+        end = np.where(end == UNSTATED, derived, end)
+    return Schedule(start, end, mode)
 
-    def leave_out(self, name: str, fail: Fail) -> None:
-        """Note that a task is absent."""
-        self._claim(name, fail)
 
-    def add(self, row: ScheduleRow) -> None:
-        """Note a present task."""
-        task = self._claim(row.task, row.fail)
-        for what, time in (("start", row.start), ("end", row.end)):
-            if time is not None and abs(time) > TICK_LIMIT:
-                raise row.fail(f"the {what} {time} is too large", f"at most {TICK_LIMIT}")
-        if row.end is not None and row.end < row.start:
-            raise row.fail(f"the end {row.end} lies before the start {row.start}", "start <= end")
-        if row.job is not None:
-            index = self._jobs[task]
-            actual = self._problem.jobs.names[index] if index >= 0 else None
-            if actual != row.job:
-                belongs = "no job" if actual is None else f"job {shown(actual)}"
-                raise row.fail(f"task {shown(row.task)} is put in job {shown(row.job)}", belongs)
-        self._start[task] = row.start
-        self._end[task] = row.end
-        self._mode[task] = self._choose(task, row)
+def _claim(problem: Problem, names: Sequence[str], seen: BoolArray, fail: Fail) -> IntArray:
+    """Task of each name; marks them in ``seen`` and refuses one that is marked already."""
+    find = problem.tasks.names.find
+    found = [find(name) for name in names]
+    if None in found:
+        row = found.index(None)
+        raise fail(row, f"the problem has no task {shown(names[row])}", "the name of a task")
+    task = np.array(found, dtype=np.int64)
+    repeated = seen[task]
+    order = np.argsort(task, kind="stable")
+    repeated[order[1:]] |= task[order[1:]] == task[order[:-1]]
+    if repeated.any():
+        row = int(np.flatnonzero(repeated)[0])
+        raise fail(row, f"a second row for task {shown(names[row])}", "one row per task")
+    seen[task] = True
+    return task
 
-    def _choose(self, task: int, row: ScheduleRow) -> int:
-        """Global mode of a row."""
-        first, stop = int(self._ptr[task]), int(self._ptr[task + 1])
-        wanted = None if row.resources is None else sorted(row.resources)
-        if row.mode is None:
-            fitting = [
-                mode
-                for mode in range(first, stop)
-                if wanted is None or sorted(self._resources[mode]) == wanted
-            ]
-            if len(fitting) != 1:
-                raise row.fail(
-                    f"the mode of task {shown(row.task)} is not stated and "
-                    f"{len(fitting)} of its {stop - first} modes fit",
-                    "a mode from 0",
-                )
-            return fitting[0]
-        if not 0 <= row.mode < stop - first:
-            raise row.fail(
-                f"task {shown(row.task)} has no mode {row.mode}", f"0 to {stop - first - 1}"
+
+def _check_times(stated: Stated) -> None:
+    for what, times in (("start", stated.start), ("end", stated.end)):
+        large = (np.abs(times) > TICK_LIMIT) & (times != UNSTATED)
+        if large.any():
+            row = int(np.flatnonzero(large)[0])
+            raise stated.fail(row, f"the {what} {times[row]} is too large", f"at most {TICK_LIMIT}")
+    early = stated.end < stated.start
+    if early.any():
+        row = int(np.flatnonzero(early)[0])
+        raise stated.fail(
+            row,
+            f"the end {stated.end[row]} lies before the start {stated.start[row]}",
+            "start <= end",
+        )
+
+
+def _check_jobs(problem: Problem, task: IntArray, stated: Stated) -> None:
+    """Check that a job that a row names is the task's own."""
+    names = [*problem.jobs.names, None]
+    for row, (given, owner) in enumerate(
+        zip(stated.job, problem.tasks.job[task].tolist(), strict=True)
+    ):
+        if given is not None and given != names[owner]:
+            actual = names[owner]
+            raise stated.fail(
+                row,
+                f"task {shown(stated.task[row])} is put in job {shown(given)}",
+                "no job" if actual is None else f"job {shown(actual)}",
             )
-        mode = first + row.mode
-        if wanted is not None and sorted(self._resources[mode]) != wanted:
-            actual = ", ".join(self._resources[mode]) or "none"
-            raise row.fail(
-                f"mode {row.mode} of task {shown(row.task)} does not use the listed resources",
-                actual,
-            )
-        return mode
 
-    def schedule(self) -> Schedule:
-        """The schedule; tasks without a row are absent if optional.
 
-        Raises
-        ------
-        FormatError
-            If a mandatory task has no row.
-        """
-        optional = self._problem.tasks.optional
-        for task, seen in enumerate(self._seen):
-            if not seen and not optional[task]:
-                raise FormatError(
-                    f"task {shown(self._problem.tasks.names[task])} has no row",
-                    source=self._source,
-                    expected="a row per mandatory task",
+def _modes(problem: Problem, task: IntArray, stated: Stated) -> IntArray:
+    """Mode of each row, numbered within the whole problem."""
+    first, stop = problem.tasks.mode_ptr[task], problem.tasks.mode_ptr[task + 1]
+    given = stated.mode != UNSTATED
+    wrong = given & ((stated.mode < 0) | (stated.mode >= stop - first))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise stated.fail(
+            row,
+            f"task {shown(stated.task[row])} has no mode {stated.mode[row]}",
+            f"0 to {stop[row] - first[row] - 1}",
+        )
+    chosen = np.where(given, first + stated.mode, first)
+    silent = [resources is None for resources in stated.resources]
+    if all(silent) and bool((given | (stop - first == 1)).all()):
+        return chosen
+    used = resource_names(problem)
+    for row in np.flatnonzero(~given | ~np.array(silent, dtype=np.bool_)).tolist():
+        wanted = stated.resources[row]
+        if given[row]:
+            actual = used[chosen[row]]
+            if wanted is not None and wanted != actual and sorted(wanted) != sorted(actual):
+                raise stated.fail(
+                    row,
+                    f"mode {stated.mode[row]} of task {shown(stated.task[row])} does not use the "
+                    "listed resources",
+                    ", ".join(actual) or "none",
                 )
-        start = np.array(self._start, dtype=np.int64)
-        mode = np.array(self._mode, dtype=np.int32)
-        if None not in (end for end, m in zip(self._end, self._mode, strict=True) if m >= 0):
-            return Schedule(start, np.array([end or 0 for end in self._end], dtype=np.int64), mode)
-        derived = Schedule.from_starts(self._problem, start, mode)
-        stated = [
-            int(fallback) if end is None else end
-            for end, fallback in zip(self._end, derived.end.tolist(), strict=True)
-        ]
-        return Schedule(start, np.array(stated, dtype=np.int64), mode)
+            continue
+        modes = range(int(first[row]), int(stop[row]))
+        fitting = [m for m in modes if wanted is None or sorted(used[m]) == sorted(wanted)]
+        if len(fitting) != 1:
+            raise stated.fail(
+                row,
+                f"the mode of task {shown(stated.task[row])} is not stated and "
+                f"{len(fitting)} of its {len(modes)} modes fit",
+                "a mode from 0",
+            )
+        chosen[row] = fitting[0]
+    return chosen
