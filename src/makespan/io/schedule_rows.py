@@ -11,10 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from makespan.core.errors import FormatError
+from makespan.core.errors import FormatError, InfeasibleError
 from makespan.core.problem import Problem
 from makespan.core.schedule import ABSENT, Schedule
-from makespan.core.vocabulary import INFINITY, TICK_LIMIT, BoolArray, DemandTiming, IntArray
+from makespan.core.vocabulary import (
+    INFINITY,
+    TICK_LIMIT,
+    BoolArray,
+    DemandTiming,
+    IndexArray,
+    IntArray,
+)
 from makespan.io.text import shown
 
 Fail = Callable[[int, str, str], FormatError]
@@ -90,10 +97,36 @@ def assemble(problem: Problem, stated: Stated, source: str) -> Schedule:
     mode = np.full(n, ABSENT, dtype=np.int32)
     start[task], end[task] = stated.start, stated.end
     mode[task] = _modes(problem, task, stated)
-    if (stated.end == UNSTATED).any():
-        derived = Schedule.from_starts(problem, start, mode).end
+    open_rows = np.flatnonzero(stated.end == UNSTATED)
+    if len(open_rows):
+        only = np.full(n, ABSENT, dtype=np.int32)
+        only[task[open_rows]] = mode[task[open_rows]]
+        try:
+            derived = Schedule.from_starts(problem, start, only).end
+        except InfeasibleError as error:
+            raise _endless(problem, start, mode, task, open_rows, stated.fail) from error
         end = np.where(end == UNSTATED, derived, end)
     return Schedule(start, end, mode)
+
+
+def _endless(
+    problem: Problem,
+    start: IntArray,
+    mode: IndexArray,
+    task: IntArray,
+    rows: IntArray,
+    fail: Fail,
+) -> FormatError:
+    """Error about the first of ``rows`` whose task pauses in breaks and never ends."""
+    for row in rows.tolist():
+        only = np.full(len(start), ABSENT, dtype=np.int32)
+        only[task[row]] = mode[task[row]]
+        try:
+            Schedule.from_starts(problem, start, only)
+        except InfeasibleError as error:
+            name = shown(problem.tasks.names[int(task[row])])
+            return fail(row, f"task {name} never ends: {error.message}", "another start, or an end")
+    return fail(int(rows[0]), "the ends do not follow from the starts", "ends")
 
 
 def _claim(problem: Problem, names: Sequence[str], seen: BoolArray, fail: Fail) -> IntArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from makespan.core.errors import FormatError, InfeasibleError, OptionError, ProblemError
+from makespan.core.errors import FormatError, OptionError, ProblemError
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.io import schedule_csv, schedule_json, schedule_matrix
@@ -118,7 +118,7 @@ def _read(text: Text, problem: Problem, name: str | None) -> Schedule:
             )
     try:
         return item.read(text, problem)
-    except (ProblemError, InfeasibleError) as error:
+    except ProblemError as error:
         raise FormatError(error.message, source=text.source, hint=error.hint) from error
 
 
