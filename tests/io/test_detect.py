@@ -50,6 +50,55 @@ def test_unknown_text_says_what_is_known(text: str) -> None:
         read_text(text)
 
 
+GRID = "3 3\n0 1 1 2 2 3\n1 4 0 5 2 6\n2 7 1 8 0 9\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GRID.replace("2 7 1 8 0 9", "2 7 1 8 0"), r"line 4: job 3 has 5 numbers; expected 6"),
+        (
+            GRID.replace("2 7 1 8 0 9", "2 7 1 8"),
+            r"line 4: job 3 has 4 numbers; expected 6 .*'bel'",
+        ),
+        (GRID.replace("1 4 0 5", "1 4"), r"line 3: job 2 has 4 numbers; expected 6"),
+        (GRID.replace("1 4 0 5", "1 4 1 5"), r"line 3: job 2 visits machine 1 twice.*'bel'"),
+        (GRID.replace("3 3\n", "3 2\n"), r"line 2: job 1 has 6 numbers; expected 4"),
+        (GRID.replace("3 3\n", "2 3\n"), r"line 4: 6 numbers too many"),
+        (GRID.replace("3 3\n", "4 3\n"), r"line 4: the text ends after 20 numbers; expected 26"),
+        (GRID.replace(" 8 ", " 8; "), r"line 4: '8;' is not a whole number"),
+        (GRID.replace(" ", ","), r"line 1: '3,3' is not a whole number"),
+        (GRID + "end\n", r"line 5: 'end' is not a whole number"),
+    ],
+)
+def test_damaged_job_shop_is_not_taken_for_one_with_other_rules(text: str, message: str) -> None:
+    """One bad line among full routes is an error, not a job that skips or repeats machines."""
+    with pytest.raises(FormatError, match=message):
+        read_text(text)
+
+
+def test_jobs_that_skip_machines_are_read_when_asked_for() -> None:
+    """format= reads as ragged what detection takes for damage; two full routes decide nothing."""
+    text = GRID.replace("2 7 1 8 0 9", "2 7 1 8")
+    assert read_text(text, format="bel").tasks.count == 8
+    assert read_text("2 3\n0 1 1 2 2 3\n1 4 0 5\n").tasks.count == 5
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"PK\x03\x04\x00\x00", "this is a ZIP archive or an office document; expected plain"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS .*git lfs pull"),
+        (b'{"instance": "ft06"}', "another kind of JSON; expected 'makespan-problem'"),
+        (b"{\\rtf1 text}", "no known format fits"),
+    ],
+)
+def test_files_of_another_kind_are_named(raw: bytes, message: str) -> None:
+    """What people mistake for an instance is called by its name."""
+    with pytest.raises(FormatError, match=message):
+        read_text(raw)
+
+
 def test_damaged_file_is_read_as_what_its_name_says() -> None:
     """If the content speaks for nothing, the ending picks the reader that explains the damage."""
     with pytest.raises(FormatError, match="line 1.*activities and resources"):

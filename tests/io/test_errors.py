@@ -22,7 +22,7 @@ CASES: list[tuple[str, str, tuple[str, str], str]] = [
     ("jsplib", samples.JSPLIB, ("1 2  2 2", "1 2  2 -2"), r"line 3: duration -2 is out of range; expected at least 0"),
     ("jsplib", samples.JSPLIB, ("1 2  2 2", "1 2  3 2"), r"line 3: machine 3 is out of range; expected 0 to 2"),
     ("jsplib", samples.JSPLIB, ("1 2  2 2", "1 2  1 2"), r"line 3: job 1 visits machine 1 twice"),
-    ("jsplib", samples.JSPLIB, ("1 5\n", "1 5\n7\n"), r"line 5: 1 numbers too many; expected the end"),
+    ("jsplib", samples.JSPLIB, ("1 5\n", "1 5\n7\n"), r"line 5: 1 number too many; expected the end"),
     ("jsplib", samples.JSPLIB, ("2 3\n", "2 3 4\n"), r"line 2: the header has 3 numbers; expected 2"),
     ("jsplib", samples.JSPLIB, ("2 3\n", "0 3\n"), r"line 2: header number .* 0 is out of range"),
     ("jsplib", samples.JSPLIB, ("2 3\n", "1000000000 1000000000\n"), r"expected 2000000000 \(1000000000 pairs"),
@@ -68,7 +68,7 @@ CASES: list[tuple[str, str, tuple[str, str], str]] = [
     ("patterson", samples.PATTERSON, ("5 1 2 1 4", "5 1 -2 1 4"), r"line 7: demand -2 is out of range"),
     ("patterson", samples.PATTERSON, ("3 2\n", "3 -2\n"), r"line 3: capacity -2 is out of range"),
     ("patterson", samples.PATTERSON, ("4 2\n", "999999999 2\n"), r"expected 4000000000 for 999999999 activities"),
-    ("patterson", samples.PATTERSON, ("0 0 0 0\n", "0 0 0 0 9\n"), r"line 8: 1 numbers too many"),
+    ("patterson", samples.PATTERSON, ("0 0 0 0\n", "0 0 0 0 9\n"), r"line 8: 1 number too many"),
     ("psplib-sm", samples.SM, ("RESOURCEAVAILABILITIES", "AVAILABLE"), r"no section RESOURCEAVAILABILITIES"),
     ("psplib-sm", samples.SM, ("    3    2\n", "    3\n"), r"line 34: the text ends after 1 numbers; expected 2"),
     ("psplib-sm", samples.SM, ("   3        1          1           4", "   3        1          1           5"), r"line 21: successor 5"),
@@ -114,6 +114,7 @@ NO_TEXT: dict[str, tuple[bytes, str]] = {
     "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "NUL byte"),
     "damaged gzip": (PACKED[:-8] + bytes(8), "damaged gzip"),
     "truncated gzip": (PACKED[:-4], "gzip file is truncated"),
+    "gzip and rubbish": (PACKED + b"\0\0rubbish", "damaged gzip"),
     "damaged UTF-16": (b"\xff\xfe\x31\x00\x20\xd8", "damaged UTF-16"),
     "Latin-1 JSON": (b'{"format": "makespan-problem", "name": "\xff"}', "not valid UTF-8"),
 }
@@ -160,6 +161,8 @@ def test_text_beyond_the_size_limit_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(files, "SIZE_LIMIT", 1000)
     with pytest.raises(FormatError, match="larger than 1000 bytes"):
         read_text(gzip.compress(b"0 " * 1000))
+    with pytest.raises(FormatError, match="larger than 1000 bytes"):
+        read_text(gzip.compress(b"0 " * 400) * 1000)
     with pytest.raises(FormatError, match="larger than 1000 bytes"):
         read(io.BytesIO(b"0 " * 1000))
 

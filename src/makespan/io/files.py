@@ -18,6 +18,14 @@ SIZE_LIMIT = 1 << 30
 """Largest text accepted, in bytes after decompression."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_ARCHIVES = {
+    b"PK\x03\x04": "a ZIP archive or an office document",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ\x00": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"%PDF-": "a PDF document",
+}
 
 
 def decode(raw: bytes, source: str) -> Text:
@@ -32,6 +40,14 @@ def decode(raw: bytes, source: str) -> Text:
         raw = _unpack(raw, source)
     if len(raw) > SIZE_LIMIT:
         raise FormatError(f"larger than {SIZE_LIMIT} bytes", source=source)
+    for magic, kind in _ARCHIVES.items():
+        if raw.startswith(magic):
+            raise FormatError(
+                f"this is {kind}",
+                source=source,
+                expected="plain text, or text packed with gzip",
+                hint="unpack it, or save it as text",
+            )
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return Text(raw.decode("utf-16"), source)
@@ -44,16 +60,20 @@ def decode(raw: bytes, source: str) -> Text:
 
 
 def _unpack(raw: bytes, source: str) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
+    """Content of a gzip file of one or several members, at most a byte beyond ``SIZE_LIMIT``."""
+    parts: list[bytes] = []
+    size = 0
     try:
-        body = unpacker.decompress(raw, SIZE_LIMIT + 1)
-        if not unpacker.eof and len(body) <= SIZE_LIMIT:
-            raise FormatError("the gzip file is truncated", source=source)
-        if unpacker.unused_data:
-            body = gzip.decompress(raw)
-    except (zlib.error, OSError, EOFError) as error:
+        while raw and size <= SIZE_LIMIT:
+            unpacker = zlib.decompressobj(wbits=31)
+            parts.append(unpacker.decompress(raw, SIZE_LIMIT + 1 - size))
+            size += len(parts[-1])
+            if not unpacker.eof and size <= SIZE_LIMIT:
+                raise FormatError("the gzip file is truncated", source=source)
+            raw = unpacker.unused_data.lstrip(b"\0")
+    except zlib.error as error:
         raise FormatError(f"damaged gzip file: {error}", source=source) from error
-    return body
+    return b"".join(parts)
 
 
 def load_from(source: str | os.PathLike[str] | IO[str] | IO[bytes]) -> Text:

@@ -212,6 +212,8 @@ def parse(text: Text) -> Node:
 
 def check_head(root: Node, kind: str, version: int) -> None:
     """Check the fields ``format`` and ``version`` of a document."""
+    if not root.has("format"):
+        raise root.error("the field 'format' is missing: this is another kind of JSON", repr(kind))
     found = root.get("format", Node.text)
     if found != kind:
         raise root.error(f"the field 'format' is {shown(found)}", repr(kind))

@@ -27,6 +27,8 @@ from makespan.io.text import Numbers, Text, matrix_text
 
 _SECTION = re.compile(r"^[ \t]*instance[ \t]+(\S+)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _SIZE_LINE = re.compile(r"^[ \t]*[0-9]+[ \t]+[0-9]+[ \t]*$", re.MULTILINE)
+_SEVERAL = 3
+_RAGGED = "if jobs may skip machines or return to them, read it as 'bel' with format="
 _RULER = re.compile(r"^[ \t]*\+{3,}", re.MULTILINE)
 
 
@@ -76,7 +78,7 @@ def routes(numbers: Numbers) -> tuple[IntArray, IntArray, int]:
             2 + 2 * (job * m + at),
             f"job {job + 1} visits machine {int(machine[job, at]) + first} twice",
             "every machine once",
-            "for jobs that return to a machine say format='bel'",
+            _RAGGED,
         )
     return machine, np.ascontiguousarray(table[:, :, 1]), first
 
@@ -95,6 +97,7 @@ def _check_rows(numbers: Numbers, count: int, width: int) -> None:
                 int(starts[row]),
                 f"job {row} has {int(sizes[row])} numbers",
                 f"{width} ({width // 2} pairs of machine and duration)",
+                _RAGGED,
             )
     numbers.end(2 + count * width, f"{count} jobs of {width // 2} pairs")
 
@@ -117,26 +120,49 @@ def _section(text: Text) -> tuple[Numbers, str] | None:
     return Numbers(body, text.source, first_line=first_line), heads[chosen].group(1)
 
 
+def _full_routes(numbers: Numbers) -> int:
+    """How many lines behind the header visit machines 0 to w-1 once in w pairs.
+
+    Only lines of the usual width count, which damage to a few lines does not change.
+    """
+    sizes, starts = numbers.row_sizes[1:], numbers.row_ptr[1:-1]
+    width = int(np.bincount(sizes).argmax())
+    if width % 2 or not width:
+        return 0
+    places = starts[sizes == width, None] + np.arange(0, width, 2)
+    machine = numbers.values[places] - first_machine(numbers)
+    each_once = (np.sort(machine, axis=1) == np.arange(width // 2)).all(axis=1)
+    return int(each_once.sum())
+
+
 def sniff(text: Text) -> float:
-    """Pairs on n x m places with every machine once per job; less if only the shape fits."""
+    """Pairs on n x m places with every machine once per job; less if only the shape fits.
+
+    If all lines but one are full routes, that one is damaged rather than a job of another kind.
+    """
     numbers = text.numeric
     if numbers is None:
         return 0.9 if _SECTION.search(text.body) and _SIZE_LINE.search(text.body) else 0.0
     if text.float_header:
         return 0.0
-    n, m = int(numbers.values[0]), int(numbers.values[1]) if len(numbers) > 1 else 0
+    m = int(numbers.values[1]) if len(numbers) > 1 else 0
+    sizes = numbers.row_sizes
     if is_grid(numbers):
-        machine = numbers.values[2::2].reshape(n, m) - first_machine(numbers)
-        each_once = bool((np.sort(machine, axis=1) == np.arange(m)).all())
-        by_line = bool((numbers.row_sizes[1:] == 2 * m).all())
         if identical_routes(numbers):
             return 0.9
-        return 0.6 + 0.3 * each_once + 0.05 * by_line
-    sizes = numbers.row_sizes
-    if len(sizes) > 1 and sizes[0] == 2 and np.mean(sizes[1:] == 2 * m) > 0.5:
+        machine = numbers.values[2::2].reshape(-1, m) - first_machine(numbers)
+        each_once = (np.sort(machine, axis=1) == np.arange(m)).all(axis=1)
+        by_line = bool((sizes[1:] == 2 * m).all())
+        return 0.6 + 0.3 * float(each_once.mean()) + 0.05 * by_line
+    if len(sizes) < 2 or sizes[0] != 2:
+        return 0.0
+    full, lines = _full_routes(numbers), len(sizes) - 1
+    if lines >= _SEVERAL and full >= lines - 1:
+        return 0.75
+    if np.mean(sizes[1:] == 2 * m) > 0.5:
         used = numbers.values[int(numbers.row_ptr[1]) :: 2] - first_machine(numbers)
         return 0.4 if np.mean((used >= 0) & (used < m)) > 0.9 else 0.25
-    return 0.0
+    return 0.35 if 2 * full > lines else 0.0
 
 
 def read(text: Text) -> Problem:

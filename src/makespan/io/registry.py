@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import entry_points
@@ -52,6 +53,8 @@ _CERTAIN = 0.94
 _LEAST = 0.2
 _TIE = 0.02
 _NAMED = 0.3
+_NUMBERS = re.compile(r"[0-9][-0-9.,; \t]*")
+_LARGE_FILE = "version https://git-lfs"
 
 
 class FormatRegistry:
@@ -125,16 +128,32 @@ class FormatRegistry:
                 if ending in item.extensions:
                     return item
         if best < _LEAST:
-            first = next(line.strip() for line in text.lines() if line.strip())
-            start = first if len(first) <= 60 else first[:59] + "…"
-            raise FormatError(
-                f"no known format fits the text that starts with {start!r}",
-                source=text.source,
-                expected=f"one of {', '.join(self._formats)}",
-                hint="say format= if you know it",
-            )
+            raise self._unknown(text)
         close = [item for sure, item in found if sure >= best - _TIE]
         return next((item for item in close if ending in item.extensions), close[0])
+
+    def _unknown(self, text: Text) -> FormatError:
+        """Error about a text that no format claims."""
+        start = next(line.strip() for line in text.lines() if line.strip())
+        if start.startswith(_LARGE_FILE):
+            return FormatError(
+                "a pointer of Git LFS instead of the file itself",
+                source=text.source,
+                hint="fetch the content with 'git lfs pull'",
+            )
+        if _NUMBERS.fullmatch(start.partition("#")[0]) and text.numeric is None:
+            # All layouts of bare numbers are out because of one word: point at that word.
+            try:
+                text.numbers()
+            except FormatError as error:
+                return error
+        shorter = start if len(start) <= 60 else start[:59] + "…"
+        return FormatError(
+            f"no known format fits the text that starts with {shorter!r}",
+            source=text.source,
+            expected=f"one of {', '.join(self._formats)}",
+            hint="say format= if you know it",
+        )
 
 
 def _ending(source: str) -> str:

@@ -131,9 +131,9 @@ class Numbers:
         """Check that exactly ``stop`` numbers exist."""
         self.need(stop, what)
         if stop < len(self.values):
-            raise self.error(
-                stop, f"{len(self.values) - stop} numbers too many", f"the end after {what}"
-            )
+            extra = len(self.values) - stop
+            number = "number" if extra == 1 else "numbers"
+            raise self.error(stop, f"{extra} {number} too many", f"the end after {what}")
 
     def check(
         self,
