@@ -16,12 +16,14 @@ import pytest
 
 from makespan.core.errors import FormatError
 from makespan.core.problem import Problem
-from makespan.core.schedule import Schedule
+from makespan.core.schedule import ABSENT, Schedule
 from makespan.core.validation import ModelWarning, validate
 from makespan.io import detect, read_schedule_text, read_text, schedule_to_text, to_text
+from makespan.io.files import decode
 from tests.io import samples
 from tests.io.samples import SAMPLES
 from tests.io.test_problem_json import everything
+from tests.io.test_schedules import flexible
 
 BUDGET = int(os.environ.get("MAKESPAN_FUZZ", "3000"))
 SEED = int(os.environ.get("MAKESPAN_FUZZ_SEED", "20240607"))
@@ -132,7 +134,7 @@ def test_only_format_errors_escape() -> None:
                 warnings.simplefilter("ignore", ModelWarning)
                 validate(problem)
                 assert read_text(to_text(problem, "json")) == problem
-            if (chosen or detect(damaged.decode(errors="replace"))) == "json":
+            if (chosen or detect(decode(damaged, "fuzz"))) == "json":
                 validator.validate(json.loads(damaged))
         except Exception as error:
             error.add_note(f"turn {turn}, seed {SEED}, text {damaged!r}")
@@ -142,22 +144,33 @@ def test_only_format_errors_escape() -> None:
 
 @pytest.mark.timeout(0 if BUDGET > 3000 else 120)
 def test_only_format_errors_escape_from_schedules() -> None:
-    """The same for schedules in every layout."""
-    problem = read_text(samples.JSPLIB)
-    plan = Schedule.from_starts(problem, np.array([0, 3, 5, 0, 4, 5]))
+    """The same for schedules in every layout; what is taken survives a round trip."""
+    shop = read_text(samples.JSPLIB)
+    plan = Schedule.from_starts(shop, np.array([0, 3, 5, 0, 4, 5]))
+    choice = flexible()
+    partial = Schedule(np.array([2, 0]), np.array([6, 0]), np.array([1, ABSENT]))
     texts = [
-        schedule_to_text(problem, plan, "json").encode(),
-        schedule_to_text(problem, plan, "csv").encode(),
-        b"0 3 5\n0 4 5\n",
-        b"0 1\n0 1\n1 0\n",
+        (shop, schedule_to_text(shop, plan, "json").encode()),
+        (shop, schedule_to_text(shop, plan, "csv").encode()),
+        (shop, b"0 3 5\n0 4 5\n"),
+        (shop, b"0 1\n0 1\n1 0\n"),
+        (choice, schedule_to_text(choice, partial, "json").encode()),
+        (choice, schedule_to_text(choice, partial, "csv").encode()),
+        (choice, b"task;start;resources\ncut, fine;2;crew | left\n"),
     ]
     rng = np.random.default_rng(SEED)
-    for turn in range(BUDGET // 3):
-        damaged = mutate(rng, texts[turn % 4], texts[int(rng.integers(4))])
+    taken = 0
+    for turn in range(max(BUDGET // 3, 100)):
+        problem, raw = texts[turn % len(texts)]
+        damaged = mutate(rng, raw, texts[int(rng.integers(len(texts)))][1])
         try:
-            read_schedule_text(damaged, problem)
+            found = read_schedule_text(damaged, problem)
+            taken += 1
+            assert len(found) == problem.tasks.count
+            assert read_schedule_text(schedule_to_text(problem, found, "json"), problem) == found
         except FormatError:
             continue
         except Exception as error:
             error.add_note(f"turn {turn}, seed {SEED}, text {damaged!r}")
             raise
+    assert taken

@@ -161,7 +161,7 @@ def _resources(rows: Rows, names: Names, calendars: Names, setups: Names) -> Res
     limited = np.isin(kinds, (ResourceKind.RENEWABLE, ResourceKind.CONSUMABLE))
     for k, capacity in enumerate(rows.raw("capacity")):
         if capacity is None and limited[k]:
-            raise rows.at(k).error("the field 'capacity' is missing")
+            raise rows.at(k).error("the field 'capacity' is missing", "a whole number")
     usual = np.where(kinds == ResourceKind.MACHINE, 1, INFINITY)
     given = [capacity is not None for capacity in rows.raw("capacity")]
     steps = rows.each("steps", pairs, _NO_PAIRS)

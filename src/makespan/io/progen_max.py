@@ -63,7 +63,7 @@ def read(text: Text) -> Problem:
     precedences = _precedences(arcs)
     rest = lines[1 + count :]
     if not rest:
-        raise text.error(lines[-1][0], "durations and demands are missing")
+        raise text.error(lines[-1][0], "durations and demands are missing", "a line per mode")
     first_line = rest[0][0]
     body = "\n".join(text.plain.split("\n")[first_line - 1 :])
     numbers = Numbers(body, text.source, first_line=first_line)
@@ -121,9 +121,9 @@ def _arcs(
         )
     targets = plain.values[3:].tolist()
     if len(set(targets)) != len(targets):
-        raise text.error(line, f"activity {number} lists a successor twice")
+        raise text.error(line, f"activity {number} lists a successor twice", "each successor once")
     if number in targets:
-        raise text.error(line, f"activity {number} is its own successor")
+        raise text.error(line, f"activity {number} is its own successor", "others")
     lags = []
     for group in groups:
         values = set(Numbers(group, text.source, first_line=line).values.tolist())

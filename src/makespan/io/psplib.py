@@ -38,11 +38,24 @@ _TITLES = ("PRECEDENCE RELATIONS", "REQUESTS/DURATIONS", "RESOURCEAVAILABILITIES
 _NOT_NUMBERS = re.compile(r"^(?:[^\n]*[A-Za-z][^\n]*|[ \t]*[-*=]{2,}[ \t]*)$", re.MULTILINE)
 _COLUMN = re.compile(r"\b([RND])[ \t]*[0-9]+")
 _COUNTS = (
-    ("jobs", re.compile(r"^[ \t]*jobs[^\n:]*:[ \t]*([0-9]+)", re.MULTILINE)),
-    ("renewable", re.compile(r"^[ \t]*-[ \t]*renewable[ \t]*:[ \t]*([0-9]+)", re.MULTILINE)),
-    ("nonrenewable", re.compile(r"^[ \t]*-[ \t]*nonrenewable[ \t]*:[ \t]*([0-9]+)", re.MULTILINE)),
+    (
+        "jobs",
+        "jobs (incl. supersource/sink ): 32",
+        re.compile(r"^[ \t]*jobs[^\n:]*:[ \t]*([0-9]+)", re.MULTILINE),
+    ),
+    (
+        "renewable",
+        "- renewable : 4 R",
+        re.compile(r"^[ \t]*-[ \t]*renewable[ \t]*:[ \t]*([0-9]+)", re.MULTILINE),
+    ),
+    (
+        "nonrenewable",
+        "- nonrenewable : 2 N",
+        re.compile(r"^[ \t]*-[ \t]*nonrenewable[ \t]*:[ \t]*([0-9]+)", re.MULTILINE),
+    ),
     (
         "doubly constrained",
+        "- doubly constrained : 0 D",
         re.compile(r"^[ \t]*-[ \t]*doubly constrained[ \t]*:[ \t]*([0-9]+)", re.MULTILINE),
     ),
 )
@@ -52,10 +65,12 @@ _RULE = "*" * 72
 def _counts(text: Text) -> tuple[int, int, int]:
     """Activities, renewable and nonrenewable resources that the head of the file states."""
     found = []
-    for what, pattern in _COUNTS:
+    for what, example, pattern in _COUNTS:
         match = pattern.search(text.body)
         if match is None:
-            raise text.error(None, f"the head does not state the number of {what}")
+            raise text.error(
+                1, f"the head does not state the number of {what}", f"a line '{example}'"
+            )
         if len(match.group(1)) > 12:
             raise text.error(
                 text.body.count("\n", 0, match.start()) + 1, f"absurd number of {what}"
@@ -77,7 +92,7 @@ def _sections(text: Text) -> list[tuple[Numbers, str]]:
         match = heading.search(body, at)
         if match is None:
             line = body.count("\n", 0, at) + 1
-            raise text.error(line, f"no section {title} after this line", title)
+            raise text.error(line, f"no section {title} after this line", "its heading")
         spans.append(match)
         at = match.end()
     stops = [match.start() for match in spans[1:]] + [len(body)]

@@ -63,10 +63,10 @@ def _columns(text: Text, line: int, cells: list[str]) -> list[str]:
                 line, f"unknown column {shown(column)}", "out of " + ", ".join(COLUMNS)
             )
         if column in columns[:k]:
-            raise text.error(line, f"the column {column!r} occurs twice")
+            raise text.error(line, f"the column {column!r} occurs twice", "distinct columns")
     for needed in ("task", "start"):
         if needed not in columns:
-            raise text.error(line, f"the column {needed!r} is missing")
+            raise text.error(line, f"the column {needed!r} is missing", "task, start, ...")
     return columns
 
 

@@ -137,7 +137,9 @@ def sections(
     parts = []
     for k, (heading, label) in enumerate(zip(headings, labels, strict=True), start=1):
         if k >= len(mine):
-            raise size.error(0, f"the matrix {label!r} of this instance is missing")
+            raise size.error(
+                0, f"the matrix {label!r} of this instance is missing", f"the heading {label!r}"
+            )
         block = mine[k]
         if not heading.fullmatch(block.title):
             raise text.error(
