@@ -105,6 +105,16 @@ def test_a_problem_is_converted_there_and_back(
     assert back.read_text().split() == TINY.split()
 
 
+def test_the_output_may_be_an_argument(invoke: Invoke, tiny: str, tmp_path: Path) -> None:
+    """As with cp: from, to. Naming two outputs is refused."""
+    there = tmp_path / "p.json"
+    assert invoke("convert", tiny, str(there)).exit_code == 0
+    assert there.read_text().startswith("{")
+    refused = invoke("convert", tiny, str(there), "-o", str(tmp_path / "q.json"))
+    assert refused.exit_code == 2
+    assert "two files to write" in refused.stderr
+
+
 def test_conversion_to_standard_output_is_nothing_but_the_problem(
     invoke: Invoke, tiny: str
 ) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from makespan.cli import _options
 from makespan.cli._files import STDOUT, check_targets, write_text
 from makespan.cli._session import Session
@@ -9,6 +13,10 @@ from makespan.cli._session import Session
 
 def convert(
     problem: _options.Problem,
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="[OUTPUT]", help="File to write, as --output.", show_default=False),
+    ] = None,
     output: _options.Output = STDOUT,
     to: _options.To = None,
     objective: _options.Objective = None,
@@ -23,6 +31,8 @@ def convert(
 
     What that format cannot hold is refused by name, never dropped.
     """
+    twice = target is not None and output != STDOUT
+    output = output if target is None or twice else target
     with Session(
         "convert",
         json_target=json,
@@ -35,8 +45,11 @@ def convert(
         from makespan.cli._sources import load_problem
         from makespan.cli._variants import variant
         from makespan.cli._wording import describe_problem
+        from makespan.core.errors import OptionError
         from makespan.io import to_text
 
+        if twice:
+            raise OptionError(f"two files to write, {target} and {output}", hint="name one of them")
         check_targets({"--output": output, "--json": json})
         form = output_format(to, output)
         found, _ = load_problem(problem, form=input_format, instance=instance)
