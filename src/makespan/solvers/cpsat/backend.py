@@ -76,6 +76,42 @@ class Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # unty
             raise self._failure
 
 
+def search(
+    solver: cp_model.CpSolver,
+    model: cp_model.CpModel,
+    stop: threading.Event,
+    recorder: Recorder | None = None,
+) -> object:
+    """Status code of one run of the backend, which ends soon after ``stop`` is set.
+
+    The backend works in a thread of its own: the caller's thread must stay in Python, because
+    signal handlers run nowhere else, and a Ctrl-C that waits for C++ to return may wait forever.
+    """
+    codes, failures = list[object](), list[BaseException]()
+
+    def work() -> None:
+        try:
+            codes.append(solver.solve(model, recorder))
+        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+            failures.append(error)
+
+    thread = threading.Thread(target=work, name="makespan-cpsat", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(POLL_SECONDS)
+            if stop.is_set():
+                # Again and again, because a request before the backend runs is lost.
+                solver.stop_search()
+    finally:
+        while thread.is_alive():
+            solver.stop_search()
+            thread.join(POLL_SECONDS)
+    if failures:
+        raise failures[0]
+    return codes[0]
+
+
 @contextmanager
 def stopped_by(stop: threading.Event, solver: cp_model.CpSolver) -> Iterator[None]:
     """Stop the backend soon after ``stop`` is set."""

@@ -25,6 +25,7 @@ from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
 from makespan.solvers.cpsat.machines import Departures
 from makespan.solvers.cpsat.model import Model
 from makespan.solvers.cpsat.objective import Terms
+from makespan.solvers.cpsat.orders import Orders
 from makespan.solvers.cpsat.plan import Plan
 from makespan.solvers.cpsat.setups import Setups
 from makespan.solvers.cpsat.variables import Variables
@@ -58,6 +59,7 @@ class Build:
         self.domains = StartDomains(self.facts, windows, stated=not relaxable)
         self.tasks = Variables(self.model, self.facts, self.domains)
         self.departures = Departures(self)
+        self.orders = Orders(self)
         self.wants_setup_cost = ObjectiveKind.SETUP_COST in problem.objective.kinds
         self.terms = Terms(self)
         for theme in (timing, machines, swaps, capacity, selection):

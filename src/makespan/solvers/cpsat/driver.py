@@ -16,13 +16,13 @@ from makespan.core.problem import Problem
 from makespan.core.result import Progress, Result
 from makespan.core.schedule import Schedule
 from makespan.core.verify import verify
-from makespan.core.vocabulary import ObjectiveKind, Status
+from makespan.core.vocabulary import TICK_LIMIT, ObjectiveKind, Status
 from makespan.solvers.cpsat.backend import (
     POLL_SECONDS,
     Recorder,
     schedule_of,
+    search,
     status_of,
-    stopped_by,
 )
 from makespan.solvers.cpsat.build import Build, build
 from makespan.solvers.cpsat.model import Expression
@@ -70,22 +70,26 @@ class CpSatSolver:
         return run.solve(hint)
 
 
-def cross_check(problem: Problem, *, time_limit: float | None = None, threads: int = 1) -> Result:
+def cross_check(
+    problem: Problem,
+    *,
+    time_limit: float | None = None,
+    threads: int = 1,
+    stop: threading.Event | None = None,
+) -> Result:
     """Solve for any schedule with presolve off and other search parameters.
 
     A second opinion on a claim of infeasibility: the objective is dropped, the horizon is wider
-    and the model goes to the backend as it is.
+    and the model goes to the backend as it is. Setting ``stop`` ends it without an answer.
     """
     began = time.perf_counter()
     built = build(problem, horizon=min(problem.horizon_end, 2 * horizon_bound(problem) + 1))
     solver = cp_model.CpSolver()
     left = None if time_limit is None else time_limit - (time.perf_counter() - began)
-    configure(
-        solver, CpSatOptions(presolve=False), Shape(0, False), threads=threads, seed=1, seconds=left
-    )
-    solver.parameters.linearization_level = 0
+    shape = Shape(operations=0, choices=False, sequencing=True)
+    configure(solver, CpSatOptions(presolve=False), shape, threads=threads, seed=1, seconds=left)
     solver.parameters.symmetry_level = 0
-    status = status_of(solver.solve(built.model.cp), built)
+    status = status_of(search(solver, built.model.cp, stop or threading.Event()), built)
     schedule = schedule_of(built, solver) if status in (Status.OPTIMAL, Status.FEASIBLE) else None
     if schedule is not None:
         status = Status.FEASIBLE
@@ -192,6 +196,12 @@ class _Run:
                         "CP-SAT calls the problem infeasible although a schedule verifies",
                         hint="this is a bug in the engine; please report it with the problem",
                     )
+                if built.horizon >= TICK_LIMIT and problem.horizon_end > TICK_LIMIT:
+                    return self._result(
+                        Status.UNKNOWN,
+                        f"no schedule ends within {TICK_LIMIT} ticks, which is as far as times "
+                        "go; use a coarser time unit",
+                    )
                 return self._result(Status.INFEASIBLE)
             if self._best is None:
                 return self._result(Status.UNKNOWN)
@@ -217,21 +227,20 @@ class _Run:
             solver = cp_model.CpSolver()
             left = self._left()
             seconds = _FIRST_SECONDS if left is None else min(_FIRST_SECONDS, 0.1 * left)
-            self._configure(solver, seconds)
+            self._configure(solver, 0, seconds)
             earliest_first(solver, _FIRST_CONFLICTS)
-            with stopped_by(self._stop, solver):
-                status = status_of(solver.solve(built.model.cp), built)
+            status = status_of(search(solver, built.model.cp, self._stop), built)
             self._deterministic += solver.deterministic_time
             if status in (Status.OPTIMAL, Status.FEASIBLE):
                 self._accept(schedule_of(built, solver))
                 self.record(0, self._values[0], None)
                 return
 
-    def _configure(self, solver: cp_model.CpSolver, seconds: float | None) -> None:
+    def _configure(self, solver: cp_model.CpSolver, level: int, seconds: float | None) -> None:
         configure(
             solver,
             self._options,
-            Shape.of(self._problem),
+            Shape.of(self._problem, level),
             threads=self._threads,
             seed=self._seed,
             seconds=seconds,
@@ -277,13 +286,12 @@ class _Run:
         left = self._left()
         if left is not None and level < len(self._bounds) - 1:
             left *= self._options.level_share
-        self._configure(solver, left)
+        self._configure(solver, level, left)
         recorder = Recorder(
             self.record, self._stop, level, self._values[level] if self._values else None
         )
         solver.best_bound_callback = recorder.bound
-        with stopped_by(self._stop, solver):
-            status = status_of(solver.solve(model.cp, recorder), built)
+        status = status_of(search(solver, model.cp, self._stop, recorder), built)
         recorder.raise_failure()
         self._deterministic += solver.deterministic_time
         if status in (Status.OPTIMAL, Status.FEASIBLE):
@@ -312,7 +320,7 @@ class _Run:
         if self._on_progress is not None:
             self._on_progress(point)
 
-    def _result(self, status: Status) -> Result:
+    def _result(self, status: Status, message: str = "") -> Result:
         return Result(
             status=status,
             schedule=self._best,
@@ -325,4 +333,5 @@ class _Run:
             seconds=self._seconds(),
             deterministic_seconds=self._deterministic,
             cancelled=self._stop.is_set(),
+            message=message,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from makespan.core.vocabulary import Blocking, PrecedenceKind
 from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
 from makespan.solvers.cpsat.model import Expression, Interval, IntVar, Literal
+from makespan.solvers.cpsat.orders import Stay
 from makespan.solvers.cpsat.plan import Plan
 
 if TYPE_CHECKING:
@@ -16,12 +17,26 @@ if TYPE_CHECKING:
 def post(build: Build) -> None:
     """Add the constraints of this theme."""
     for r in build.facts.machines():
-        intervals = _occupancies(build, r)
-        if not intervals:
-            continue
         with build.model.labelled(machine_label(build, r)):
-            if len(intervals) > 1:
-                build.model.add_no_overlap(intervals)
+            stays = _stays(build, r)
+            if stays:
+                build.orders.post(r, stays)
+            if not stays or _has_milestones(build, r):
+                build.model.add_no_overlap(_occupancies(build, r))
+
+
+def _stays(build: Build, resource: int) -> dict[int, Stay]:
+    """Entry and exit of each task where blocking makes lengths an outcome; else empty."""
+    facts, tasks = build.facts, build.tasks
+    users = [i for i in facts.machine_users(resource) if tasks.uses(i, resource)]
+    blocked = any(build.departures.blocks(i, resource) for i in users)
+    if not blocked or not build.orders.affordable(len(users)):
+        return {}
+    return {i: Stay(tasks[i].start, build.departures.leave(i, resource)) for i in users}
+
+
+def _has_milestones(build: Build, resource: int) -> bool:
+    return any(build.facts.duration[m] == 0 for m in build.facts.users[resource])
 
 
 def machine_label(build: Build, resource: int) -> ConstraintLabel:
@@ -42,7 +57,7 @@ def _occupancies(build: Build, resource: int) -> list[Interval]:
     for i, modes in by_task.items():
         v = tasks[i]
         usable = [m for m in modes if m in v.modes]
-        blocks = facts.blocking(i, resource) != Blocking.NONE and bool(facts.followers[i])
+        blocks = build.departures.blocks(i, resource)
         if not blocks and len(usable) == len(v.modes) > 0:
             found.append(tasks.main_interval(i))
             continue
@@ -68,6 +83,15 @@ class Departures:
         self._ordered = set(
             zip(table.source[plain].tolist(), table.target[plain].tolist(), strict=True)
         )
+
+    def blocks(self, task: int, machine: int) -> bool:
+        """Whether ``task`` may stay on ``machine`` after its end."""
+        facts = self._build.facts
+        return facts.blocking(task, machine) != Blocking.NONE and bool(facts.followers[task])
+
+    def leave(self, task: int, machine: int) -> Expression:
+        """When ``task`` leaves ``machine``, if it runs there."""
+        return self.time(task) if self.blocks(task, machine) else self._build.tasks[task].end
 
     def next_literals(self, task: int) -> list[tuple[int, Literal]]:
         """Candidate next tasks, each with a literal implied when it is the next present one."""

@@ -187,6 +187,11 @@ class Model:
         with self._unlabelled():
             self.add_clause(literals, *when)
 
+    def define_exactly_one(self, literals: Sequence[Literal]) -> None:
+        """Exactly one literal is true, whatever the labels."""
+        with self._unlabelled():
+            self.add_exactly_one(literals)
+
     def define_maximum(self, target: Expression, parts: Sequence[Expression]) -> None:
         """``target`` equals the largest of ``parts``, whatever the labels."""
         self.cp.add_max_equality(target, list(parts))

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from makespan.core.vocabulary import Blocking
 from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
 from makespan.solvers.cpsat.machines import machine_label
-from makespan.solvers.cpsat.model import Expression, Literal
+from makespan.solvers.cpsat.model import Literal
 
 if TYPE_CHECKING:
     from makespan.solvers.cpsat.build import Build
@@ -38,11 +37,7 @@ class Setups:
     def _machine(self, build: Build, machine: int) -> None:
         problem, model, facts = build.problem, build.model, build.facts
         table = problem.setups[int(problem.resources.setup[machine])]
-        users = {
-            i: [build.tasks[i].modes[m] for m in modes if m in build.tasks[i].modes]
-            for i, modes in facts.machine_users(machine).items()
-        }
-        users = {i: literals for i, literals in users.items() if literals}
+        users = [i for i in facts.machine_users(machine) if build.tasks.uses(i, machine)]
         worth = table.time.any() or table.initial_time.any() or build.wants_setup_cost
         if not users or not worth:
             return
@@ -51,9 +46,9 @@ class Setups:
         name = problem.resources.names[machine]
         label = ConstraintLabel(LabelKind.SETUP, f"setups on machine {name!r}", machine)
         arcs: list[tuple[int, int, Literal]] = [(0, 0, self._arc(build, machine, -1, -1))]
-        for i, literals in users.items():
+        for i in users:
             f = int(family[i])
-            here = self._presence(build, machine, i, literals)
+            here = build.tasks.on(i, machine)
             if here is not model.true:
                 arcs.append((node[i], node[i], ~here))
             first = self._arc(build, machine, -1, i)
@@ -63,7 +58,7 @@ class Setups:
                 ready = problem.horizon_start + int(table.initial_time[f])
                 if ready > build.tasks[i].earliest:
                     model.add(build.tasks[i].start >= ready, first)
-            out = self._departure(build, machine, i)
+            out = build.departures.leave(i, machine)
             for j in users:
                 if i == j or self._never(build, i, j, int(table.time[f, family[j]])):
                     continue
@@ -83,23 +78,6 @@ class Setups:
             self.time.append((arc, time))
         if cost:
             self.cost.append((arc, cost))
-
-    def _presence(self, build: Build, machine: int, task: int, literals: list[Literal]) -> Literal:
-        """Literal that the task runs on the machine with a positive duration."""
-        if len(literals) == 1:
-            return literals[0]
-        if len(literals) == len(build.tasks[task].modes):
-            return build.tasks[task].present
-        model = build.model
-        here = model.literal(lambda plan: machine in plan.machines(task))
-        model.add_exactly_one([*literals, ~here])
-        return here
-
-    def _departure(self, build: Build, machine: int, task: int) -> Expression:
-        blocks = build.facts.blocking(task, machine) != Blocking.NONE
-        if blocks and build.facts.followers[task]:
-            return build.departures.time(task)
-        return build.tasks[task].end
 
     def _never(self, build: Build, before: int, after: int, gap: int) -> bool:
         """Whether the windows rule out that ``after`` directly follows ``before``."""

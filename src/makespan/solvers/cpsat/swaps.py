@@ -18,6 +18,7 @@ from ortools.sat.python.cp_model import LinearExpr
 from makespan.core.vocabulary import Blocking
 from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
 from makespan.solvers.cpsat.model import Expression, Interval, IntVar
+from makespan.solvers.cpsat.orders import Stay
 from makespan.solvers.cpsat.plan import Plan
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def post(build: Build) -> None:
         name = build.problem.resources.names[r]
         label = ConstraintLabel(LabelKind.BLOCKING, f"no swaps on machine {name!r}", r)
         with build.model.labelled(label):
-            build.model.add_no_overlap(stamps.intervals(r))
+            if build.orders.covers(r):
+                build.orders.post(r, stamps.stays(r))
+            else:
+                build.model.add_no_overlap(stamps.intervals(r))
 
 
 class _Stamps:
@@ -68,22 +72,27 @@ class _Stamps:
             self._entries[task] = var
         return self._entries[task]
 
+    def stays(self, machine: int) -> dict[int, Stay]:
+        """Refined entry and exit of each task on ``machine``."""
+        build = self._build
+        return {
+            i: Stay(self.entry(i), self._leave(i, machine))
+            for i in build.facts.machine_users(machine)
+            if build.tasks.uses(i, machine)
+        }
+
     def intervals(self, machine: int) -> list[Interval]:
         """Refined occupancies on ``machine``."""
-        build, facts, model = self._build, self._build.facts, self._build.model
+        build, model = self._build, self._build.model
         found: list[Interval] = []
-        for i, modes in facts.machine_users(machine).items():
-            v = build.tasks[i]
-            here = [v.modes[m] for m in modes if m in v.modes]
-            if not here:
-                continue
-            entry, leave = self.entry(i), self._leave(i, machine)
+        for i, (entry, leave) in self.stays(machine).items():
             size = model.int_var(
                 0,
-                (build.horizon - v.earliest + 1) * self._places,
+                (build.horizon - build.tasks[i].earliest + 1) * self._places,
                 partial(self._stay_value, task=i, machine=machine),
             )
             model.define(size == leave - entry)
+            here = build.tasks.uses(i, machine)
             found.extend(model.interval(entry, size, leave, literal) for literal in here)
         return found
 

@@ -66,6 +66,7 @@ class Variables:
         self.domains = domains
         self.tasks: list[TaskVars] = [self._task(i) for i in range(facts.task_count)]
         self._intervals: dict[int, Interval] = {}
+        self._on: dict[tuple[int, int], Literal] = {}
 
     def __getitem__(self, task: int) -> TaskVars:
         return self.tasks[task]
@@ -250,6 +251,20 @@ class Variables:
             and self.facts.duration[m] > 0
             and any(r == resource for r, _ in self.facts.usage[m])
         ]
+
+    def on(self, task: int, machine: int) -> Literal:
+        """Literal that the task runs on ``machine`` with a positive duration, in whatever mode."""
+        literals = self.uses(task, machine)
+        if len(literals) == 1:
+            return literals[0]
+        if len(literals) == len(self.tasks[task].modes):
+            return self.tasks[task].present
+        key = (task, machine)
+        if key not in self._on:
+            here = self.model.literal(lambda plan: machine in plan.machines(task))
+            self.model.define_exactly_one([*literals, ~here])
+            self._on[key] = here
+        return self._on[key]
 
     def main_interval(self, task: int) -> Interval:
         """``[start, end)`` of a task whatever its mode."""
