@@ -95,7 +95,14 @@ class NameTable(Sequence[str]):
         return f"{self._prefix}{self._start + i}"
 
     def __iter__(self) -> Iterator[str]:
-        return (self[i] for i in range(self._size))
+        if self._texts is not None:
+            return iter(self._texts)
+        if self._job is not None and self._position is not None and self._job_names is not None:
+            # Plain Python numbers make a million names several times faster than one by one.
+            jobs = list(self._job_names)
+            pairs = zip(self._job.tolist(), self._position.tolist(), strict=True)
+            return (f"{jobs[job]}.{place + 1}" for job, place in pairs)
+        return (f"{self._prefix}{self._start + i}" for i in range(self._size))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NameTable):
