@@ -92,7 +92,8 @@ class Choices:
         if number < 0:
             # Nothing is gained by these tasks, but they may fill or drain a reservoir.
             want[self._free & (want == at.LEAVE_OUT) & _movers(self._problem)] = at.TRY
-        if not self.varied:
+        # Selections of required tasks leave nothing to choose, but may contradict each other.
+        if not (self.varied or self._ruled.any()):
             return Choice(want, safe)
         solved = _solve(self._problem, want, self._moded, max(number, 0))
         if solved is None:

@@ -9,6 +9,7 @@ import numpy as np
 from makespan.core.problem import Problem
 from makespan.core.vocabulary import (
     INFINITY,
+    TICK_LIMIT,
     BoolArray,
     DemandTiming,
     IntArray,
@@ -40,8 +41,10 @@ class Compiled:
         simple kernels apply.
     bound
         Consumables or links tie the choice of modes, so safe modes are needed.
+    reach
+        Ticks that durations, lags and setups add up to.
     calendar_end
-        Tick up to which calendars are spelled out, or None if there are none.
+        Tick up to which calendars are spelled out, or None if nothing beyond it could matter.
     """
 
     tables: at.Tables
@@ -49,6 +52,7 @@ class Compiled:
     bound: bool
     optional: bool
     blocks: bool
+    reach: float
     calendar_end: int | None
 
 
@@ -56,8 +60,10 @@ def compile_problem(problem: Problem, calendar_end: int | None = None) -> Compil
     """Tables of ``problem`` with calendars spelled out to ``calendar_end``; O(size log size)."""
     t, m, r = problem.tasks, problem.modes, problem.resources
     n = t.count
+    reach = _reach(problem)
     demand, demand_ptr = _demands(problem)
     patterns = working_patterns(problem, calendar_end)
+    end = patterns.end
     blocks = block_structure(problem)
 
     task = np.zeros((n, at.TASK_COLUMNS), dtype=np.int64)
@@ -77,6 +83,8 @@ def compile_problem(problem: Problem, calendar_end: int | None = None) -> Compil
     job_at, job_task = problem.jobs.task_ptr, problem.jobs.task.astype(np.int64)
     place = np.arange(len(job_task), dtype=np.int64)
     task[job_task, at.PLACE] = place
+    if reach > TICK_LIMIT:
+        task[:, at.DEADLINE] = np.minimum(task[:, at.DEADLINE], TICK_LIMIT)
     forbidden = _forbidden(problem, task)
     arc = _arcs(problem, task)
     task_set = _sets(problem, task)
@@ -129,8 +137,19 @@ def compile_problem(problem: Problem, calendar_end: int | None = None) -> Compil
         bound=consumable or len(link) > 0,
         optional=bool(t.optional.any()),
         blocks=len(blocks.rows) < n,
-        calendar_end=patterns.end,
+        reach=reach,
+        calendar_end=end if end is not None and end < task[:, at.DEADLINE].max(initial=0) else None,
     )
+
+
+def _reach(problem: Problem) -> float:
+    """Ticks that durations, lags and setups add up to, so that no sum of them overflows unseen."""
+    p = problem.precedences
+    low = np.where(p.minimum > -INFINITY, p.minimum, 0)
+    high = np.where(p.maximum < INFINITY, p.maximum, 0)
+    parts = (problem.modes.duration, np.abs(low), np.abs(high))
+    setups = sum(float(matrix.time.max(initial=0)) for matrix in problem.setups)
+    return setups * problem.tasks.count + sum(float(x.sum(dtype=np.float64)) for x in parts)
 
 
 def _demands(problem: Problem) -> tuple[IntArray, IntArray]:
@@ -164,10 +183,10 @@ def _usage_cost(problem: Problem, demand: IntArray, demand_ptr: IntArray) -> Int
     owner = np.repeat(np.arange(problem.modes.count), np.diff(demand_ptr))
     during = demand[:, at.WHAT] <= at.ON_CONSUMABLE
     ticks = np.where(demand[:, at.WHAT] == at.ON_CONSUMABLE, 1, problem.modes.duration[owner])
-    usage = np.where(during, rate[demand[:, at.RESOURCE]] * demand[:, at.AMOUNT] * ticks, 0)
-    cost = np.zeros(problem.modes.count, dtype=np.int64)
-    np.add.at(cost, owner, usage)
-    return cost
+    # Costs only rank modes here, so beyond 2^53 they may lose digits but must not overflow.
+    each = rate[demand[:, at.RESOURCE]].astype(np.float64) * demand[:, at.AMOUNT] * ticks
+    cost = np.bincount(owner, np.where(during, each, 0.0), problem.modes.count)
+    return np.minimum(cost, 1 << 53).astype(np.int64)
 
 
 def _forbidden(problem: Problem, task: IntArray) -> IntArray:
@@ -344,7 +363,8 @@ def new_state(compiled: Compiled) -> at.State:
         other_key=np.zeros(blocks + 1),
         other=whole(blocks + 1),
         scratch=whole(n),
-        report=whole(5),
+        report=whole(4),
+        halt=whole(1),
         dice=np.zeros(1, dtype=np.uint64),
     )
     state.report[3] = compiled.bound

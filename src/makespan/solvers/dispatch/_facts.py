@@ -47,6 +47,13 @@ class Attributes:
         """Longest path from the horizon's start: a lower bound on the latest end."""
         return int((self.head + self.tail).max(initial=0))
 
+    @property
+    def closure_work(self) -> int:
+        """Steps it takes to sum over all successors of each task, as MTS and GRPW* do."""
+        if (np.diff(self.arc_ptr) <= 1).all():
+            return 0
+        return len(self.order) * (len(self.order) + len(self.arc_target)) // 64
+
     def base(self, rule: Rule) -> FloatArray:
         """Values of a static rule, (n,); zeros for dynamic ones. Kept after the first call."""
         if rule.name not in self.bases:

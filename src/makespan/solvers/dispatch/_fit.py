@@ -211,6 +211,24 @@ def work_end(span: IntArray, low: int, high: int, s: int, work: int) -> int:
 
 
 @inner
+def late_start(span: IntArray, low: int, high: int, s: int, e: int, work: int, goal: int) -> int:
+    """Start after s from which work that may pause ends at ``goal`` or later; (s, e) is too early.
+
+    No such start is passed over; where breaks are long, the result may still be too early.
+    """
+    first, last = s + 1, s + goal - e
+    while first < last:
+        middle = (first + last) >> 1
+        k = first_after(span, low, high, 1, middle)
+        begin = middle if k == high else max(middle, span[k, 0])
+        if work_end(span, low, high, begin, work) >= goal:
+            last = middle
+        else:
+            first = middle + 1
+    return first
+
+
+@inner
 def work_fit(
     span: IntArray,
     low: int,

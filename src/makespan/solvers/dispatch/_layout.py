@@ -7,23 +7,32 @@ ones, because every array costs time on each call between compiled functions.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 from numba.experimental import structref
 
-from makespan.core.vocabulary import BoolArray, IntArray
+from makespan.core.vocabulary import Blocking, BoolArray, IntArray
 
 FloatArray = npt.NDArray[np.float64]
 SeedArray = npt.NDArray[np.uint64]
+
+NO_SWAP: Final = int(Blocking.NO_SWAP)
 
 FAR: Final = 1 << 60
 """No such time: the task fits nowhere."""
 
 STARVED: Final = FAR + 1
 """The task waits for a reservoir change that is not scheduled yet."""
+
+# Arguments of kernels. numba compiles a kernel anew for each literal it is called with, but not
+# for NumPy scalars, so constants that choose between two ways of working are such.
+ANY_TIME: Final = cast("int", np.int64(-FAR))
+ZERO: Final = cast("int", np.int64(0))
+NO: Final = cast("bool", np.bool_(False))
+YES: Final = cast("bool", np.bool_(True))
 
 # Columns of Tables.task; *_FROM/*_TO are half-open row ranges of another table.
 RELEASE: Final = 0
@@ -129,16 +138,13 @@ REQUIRE: Final = 1
 TRY: Final = 2
 TRY_LAST: Final = 3
 
-# How modes are compared.
-BY_END: Final = 0
-BY_COST: Final = 1
-
 # Outcome of a scheme, in State.report[0]; the task at fault is in State.report[1].
 DONE: Final = 0
 NO_ROOM: Final = 1
 NO_STOCK: Final = 2
 TOO_TIGHT: Final = 3
 NO_CHOICE: Final = 4
+HALTED: Final = 5
 
 
 class Tables(NamedTuple):
@@ -170,7 +176,10 @@ class Tables(NamedTuple):
 
 
 class State(NamedTuple):
-    """One partial schedule and the working memory to extend it."""
+    """One partial schedule and the working memory to extend it.
+
+    Another thread may set ``halt[0]`` to end a run.
+    """
 
     place: IntArray
     busy: IntArray
@@ -193,6 +202,7 @@ class State(NamedTuple):
     other: IntArray
     scratch: IntArray
     report: IntArray
+    halt: IntArray
     dice: SeedArray
 
 

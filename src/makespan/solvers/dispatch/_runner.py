@@ -10,13 +10,14 @@ import numpy as np
 from makespan.core.errors import OptionError
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
+from makespan.core.vocabulary import IntArray
 from makespan.solvers.dispatch import _layout as at
 from makespan.solvers.dispatch import _score
 from makespan.solvers.dispatch._choice import Choices
 from makespan.solvers.dispatch._compile import Compiled, compile_problem, new_state
 from makespan.solvers.dispatch._facts import Attributes, attributes
 from makespan.solvers.dispatch._layout import FloatArray
-from makespan.solvers.dispatch._schemes import run
+from makespan.solvers.dispatch._schemes import parallel, serial
 from makespan.solvers.dispatch._shop import giffler_thompson, non_delay
 from makespan.solvers.dispatch._value import Values, schedule_of
 from makespan.solvers.dispatch.rules import Rule
@@ -26,7 +27,7 @@ SCHEMES: Final[tuple[Scheme, ...]] = ("serial", "parallel", "giffler-thompson")
 
 _BLOCK_TRIES: Final = 2000
 _CALENDAR_LIMIT: Final = 1 << 46
-_SPAN_LIMIT: Final = 4_000_000
+_SPAN_LIMIT: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ class Runner:
         The problem; only its tables are kept.
     shared
         Runner of another thread on the same problem, whose read-only tables are used.
+
+    Attributes
+    ----------
+    halt
+        Setting its only entry, from any thread, ends the current run with the code HALTED.
     """
 
     def __init__(self, problem: Problem, shared: Runner | None = None) -> None:
@@ -87,6 +93,7 @@ class Runner:
         self.choices: Choices = shared.choices if shared else Choices(problem)
         self.state = new_state(self.compiled)
         self.failure: Failure | None = None
+        self.halt: IntArray = np.zeros(1, dtype=np.int64)
 
     @property
     def shop(self) -> bool:
@@ -118,15 +125,16 @@ class Runner:
                 return code
             if code == at.DONE and not self.compiled.optional:
                 return code
+            if 4 * len(self.compiled.tables.span) > _SPAN_LIMIT:
+                self.compiled = replace(self.compiled, calendar_end=None)
+                return code
             start = self.problem.horizon_start
             longer = compile_problem(self.problem, start + 4 * (end - start))
-            if len(longer.tables.span) > _SPAN_LIMIT:
-                return code
             # Released renewables have room for a step at every break, so the memory grows too.
             self.compiled, self.state = longer, new_state(longer)
 
     def _run_kernel(self, attempt: Attempt, seed: int) -> int:
-        S, T = self.state, self.compiled.tables
+        S, T = self.state._replace(halt=self.halt), self.compiled.tables
         choice = self.choices.number(attempt.choice)
         if choice is None:
             S.report[1] = -1
@@ -139,8 +147,8 @@ class Runner:
         if attempt.scheme == "parallel":
             if self.shop and len(T.mode) == len(T.task):
                 return non_delay(T, S, facts)
-            return run(T, S, facts, 1, attempt.thrift, attempt.stir, _BLOCK_TRIES)
-        return run(T, S, facts, 0, attempt.thrift, attempt.stir, _BLOCK_TRIES)
+            return parallel(T, S, facts, attempt.thrift, attempt.stir, _BLOCK_TRIES)
+        return serial(T, S, facts, attempt.thrift, attempt.stir, _BLOCK_TRIES)
 
     def _facts(self, attempt: Attempt) -> _score.Facts:
         a, rule = self.attributes, attempt.rule

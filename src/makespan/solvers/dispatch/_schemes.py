@@ -5,8 +5,10 @@ from __future__ import annotations
 from makespan.solvers.dispatch import _fit as fit
 from makespan.solvers.dispatch._jit import inner, kernel
 from makespan.solvers.dispatch._layout import (
+    ANY_TIME,
     DONE,
     FAR,
+    HALTED,
     LEAVE_OUT,
     LEVEL_START,
     MEMBER_FROM,
@@ -27,8 +29,10 @@ from makespan.solvers.dispatch._layout import (
     Tables,
     TablesRef,
 )
-from makespan.solvers.dispatch._place import limits, place_block, reserve
+from makespan.solvers.dispatch._modes import limits
+from makespan.solvers.dispatch._place import reserve
 from makespan.solvers.dispatch._score import LENGTH, MACHINE, WINQ, Facts, noisy
+from makespan.solvers.dispatch._ties import place_block
 
 
 @inner
@@ -76,8 +80,9 @@ def _joins(T: Tables, S: State, F: Facts, b: int, sign: int) -> None:
     """Keep the work waiting per machine, which only the last rules read."""
     if F.code < WINQ:
         return
-    i = _leader(T, S, b)
-    if i >= 0 and F.task[i, MACHINE] >= 0:
+    # Not the leader: which task leads may change while the block waits.
+    i = T.member[T.block[b, MEMBER_FROM]]
+    if F.task[i, MACHINE] >= 0:
         S.queued[int(F.task[i, MACHINE])] += sign * int(F.task[i, LENGTH])
 
 
@@ -117,22 +122,26 @@ def _place(
     T: Tables, S: State, b: int, now: int, thrift: float, stir: float, tries: int
 ) -> tuple[int, int]:
     """Place a block, if need be without the optional tasks among required ones."""
-    outcome, start = place_block(T, S, b, now, thrift, stir, tries)
-    if outcome in (DONE, NO_STOCK):
-        return outcome, start
-    required = dropped = 0
+    # One call in a loop: a second one would be inlined, and compiled, once more.
+    while True:
+        outcome, start = place_block(T, S, b, now, thrift, stir, tries)
+        if outcome in (DONE, NO_STOCK) or not _slimmed(T, S, b):
+            return outcome, start
+
+
+@inner
+def _slimmed(T: Tables, S: State, b: int) -> bool:
+    """Leave out the optional tasks of a block that has required ones; False if there is none."""
+    required = False
     for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
-        required += S.want[T.member[k]] == REQUIRE
-    if required == 0:
-        return outcome, start
+        required = required or S.want[T.member[k]] == REQUIRE
+    dropped = False
     for k in range(T.block[b, MEMBER_FROM], T.block[b, MEMBER_TO]):
         i = T.member[k]
-        if S.want[i] != REQUIRE and S.want[i] != LEAVE_OUT:
+        if required and S.want[i] != REQUIRE and S.want[i] != LEAVE_OUT:
             _leave_out(T, S, i)
-            dropped += 1
-    if dropped == 0:
-        return outcome, start
-    return place_block(T, S, b, now, thrift, stir, tries)
+            dropped = True
+    return dropped
 
 
 @inner
@@ -141,7 +150,9 @@ def _finish_late(T: Tables, S: State, late: int, thrift: float, stir: float, tri
     while late > 0:
         b = S.other[0]
         late = fit.heap_pop(S.other_key, S.other, late)
-        outcome, _ = place_block(T, S, b, -1, thrift, stir, tries)
+        outcome = HALTED
+        if S.halt[0] == 0:
+            outcome, _ = place_block(T, S, b, ANY_TIME, thrift, stir, tries)
         if outcome != DONE:
             _give_up(T, S, b, outcome)
 
@@ -159,13 +170,14 @@ def _postponed(T: Tables, S: State, b: int) -> bool:
     return some
 
 
-@inner
-def serial(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int) -> int:
+@kernel
+def serial(tables: Tables, state: State, F: Facts, thrift: float, stir: float, tries: int) -> int:
     """Take eligible blocks by priority and place each as early as the schedule so far allows.
 
-    O(n log n) plus the search for gaps. Returns the outcome code; the number of postponed
-    optional blocks, left in ``other``, goes to report[4].
+    O(n log n) plus the search for gaps. Returns the outcome code.
     """
+    T, S = TablesRef(*tables), StateRef(*state)
+    reset(T, S)
     size = late = starved = done = 0
     blocks = len(S.waits)
     for b in range(blocks):
@@ -174,12 +186,14 @@ def serial(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int
             S.key[b] = _urgency(T, S, F, b, -FAR)
             size = fit.heap_push(S.heap_key, S.heap, size, S.key[b], b)
     while size > 0:
+        if S.halt[0] != 0:
+            return HALTED
         b = S.heap[0]
         size = fit.heap_pop(S.heap_key, S.heap, size)
         if _postponed(T, S, b):
             late = fit.heap_push(S.other_key, S.other, late, S.key[b], b)
         else:
-            outcome, _ = _place(T, S, b, -1, thrift, stir, tries)
+            outcome, _ = _place(T, S, b, ANY_TIME, thrift, stir, tries)
             if outcome == NO_STOCK:
                 S.waits[b] = -1
                 starved += 1
@@ -203,7 +217,7 @@ def serial(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int
         _joins(T, S, F, b, -1)
     if done < blocks and not _excuse(T, S):
         return S.report[0]
-    S.report[4] = late
+    _finish_late(T, S, late, thrift, stir, tries)
     return DONE
 
 
@@ -217,14 +231,17 @@ def _excuse(T: Tables, S: State) -> bool:
     return True
 
 
-@inner
-def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: int) -> int:
+@kernel
+def parallel(tables: Tables, state: State, F: Facts, thrift: float, stir: float, tries: int) -> int:
     """Go forward in time; at each decision point start by priority what can start now.
 
     A block that cannot start sleeps until the first time at which what is scheduled so far would
     let it. Sleeping blocks are in ``heap`` by that time, woken ones in ``other`` by priority.
     Gives non-delay schedules where no calendar, lag or block makes a task reach into the future.
+    Returns the outcome code.
     """
+    T, S = TablesRef(*tables), StateRef(*state)
+    reset(T, S)
     size = late = starved = done = 0
     blocks = len(S.waits)
     for b in range(blocks):
@@ -233,7 +250,9 @@ def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: i
             i = _leader(T, S, b)
             wake = float(S.floor[i]) if i >= 0 else -1e300
             size = fit.heap_push(S.heap_key, S.heap, size, wake, b)
-    last = 0
+    last = FAR
+    for i in range(len(S.floor)):
+        last = min(last, S.floor[i])
     while size > 0:
         now = S.heap_key[0]
         awake = 0
@@ -243,6 +262,8 @@ def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: i
             S.key[b] = _urgency(T, S, F, b, int(now) if now > -1e299 else last)
             awake = fit.heap_push(S.other_key, S.other, awake, S.key[b], b)
         while awake > 0:
+            if S.halt[0] != 0:
+                return HALTED
             b = S.other[0]
             awake = fit.heap_pop(S.other_key, S.other, awake)
             if _postponed(T, S, b):
@@ -286,22 +307,5 @@ def parallel(T: Tables, S: State, F: Facts, thrift: float, stir: float, tries: i
             late = fit.heap_push(S.other_key, S.other, late, S.key[b], b)
     if done < blocks and not _excuse(T, S):
         return S.report[0]
-    S.report[4] = late
+    _finish_late(T, S, late, thrift, stir, tries)
     return DONE
-
-
-@kernel
-def run(
-    tables: Tables, state: State, F: Facts, scheme: int, thrift: float, stir: float, tries: int
-) -> int:
-    """Entry point: build a schedule in a scheme of the general vocabulary; outcome code."""
-    T = TablesRef(*tables)
-    S = StateRef(*state)
-    reset(T, S)
-    if scheme == 0:
-        outcome = serial(T, S, F, thrift, stir, tries)
-    else:
-        outcome = parallel(T, S, F, thrift, stir, tries)
-    if outcome == DONE:
-        _finish_late(T, S, S.report[4], thrift, stir, tries)
-    return outcome

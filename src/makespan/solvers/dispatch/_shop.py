@@ -19,6 +19,7 @@ from makespan.solvers.dispatch._layout import (
     DURATION,
     END,
     FAR,
+    HALTED,
     MODE,
     MODE_FROM,
     MODE_TO,
@@ -45,10 +46,13 @@ def _machine(T: Tables, m: int) -> int:
 
 @inner
 def _begin(T: Tables, S: State) -> None:
-    S.place[:, PLACED] = 0
-    S.queued[:] = 0
-    S.report[:3] = 0
+    # Plain loops: assignments to slices take seconds to compile.
+    for r in range(len(S.queued)):
+        S.queued[r] = 0
+    for k in range(3):
+        S.report[k] = 0
     for i in range(len(T.task)):
+        S.place[i, PLACED] = 0
         S.waits[i] = T.block[i, WAITS]
         S.floor[i] = T.task[i, RELEASE]
 
@@ -59,7 +63,7 @@ def _take(T: Tables, S: State, F: Facts, i: int, m: int, s: int) -> None:
     e = s + T.mode[m, DURATION]
     S.place[i, START], S.place[i, END], S.place[i, MODE], S.place[i, PLACED] = s, e, m, 1
     if F.code >= WINQ:
-        S.queued[_machine(T, m)] -= int(F.task[i, LENGTH])
+        S.queued[_machine(T, T.task[i, MODE_FROM])] -= int(F.task[i, LENGTH])
     for k in range(T.task[i, ARC_FROM], T.task[i, ARC_TO]):
         # Row "I must not end later than the other's start - lag", read from the other's side.
         if T.arc[k, SENSE] == -1:
@@ -69,6 +73,7 @@ def _take(T: Tables, S: State, F: Facts, i: int, m: int, s: int) -> None:
 
 @inner
 def _arrive(T: Tables, S: State, F: Facts, i: int) -> None:
+    # With alternative machines the work counts at the first, wherever it goes in the end.
     if F.code >= WINQ:
         S.queued[_machine(T, T.task[i, MODE_FROM])] += int(F.task[i, LENGTH])
 
@@ -98,6 +103,8 @@ def non_delay(T: Tables, S: State, F: Facts) -> int:
             _arrive(T, S, F, i)
             size = fit.heap_push(event_time, event, size, float(S.floor[i]), i)
     while size > 0:
+        if S.halt[0] != 0:
+            return HALTED
         now = event_time[0]
         count = 0
         while size > 0 and event_time[0] == now:
@@ -196,6 +203,8 @@ def giffler_thompson(T: Tables, S: State, F: Facts) -> int:
         if S.waits[i] == 0:
             _queue_up(T, S, F, i, tree, leaves, free, first, after, before)
     while tree[1] < FAR:
+        if S.halt[0] != 0:
+            return HALTED
         at = 1
         while at < leaves:
             at = 2 * at if tree[2 * at] == tree[at] else 2 * at + 1

@@ -23,7 +23,7 @@ _COMPILED: Final = (
     ObjectiveKind.MAX_LATENESS,
     ObjectiveKind.TOTAL_EARLINESS,
 )
-_SAFE_SUM: Final = 1 << 61
+_SAFE_SUM: Final = float(1 << 61)
 
 
 class Values:
@@ -49,15 +49,17 @@ class Values:
             for term in level:
                 if term.kind in _COMPILED:
                     self._factor[k, _COMPILED.index(term.kind)] += term.coefficient
-        reach = 4 * (int(problem.modes.duration.sum()) + _largest(t.release) + _largest(t.due) + 1)
-        weights = int(self._weight.sum()) + int(t.weight[self._dated].sum()) + 1
-        total = reach * weights * (int(self._factor.sum()) + 1)
-        self.compiled = all(kind in _COMPILED for kind in kinds) and total < _SAFE_SUM
+        dates = (t.release, t.due, jobs.release, jobs.due)
+        self._reach = max(_largest(date) for date in dates)
+        weights = float(self._weight.sum()) + float(t.weight[self._dated].sum()) + 1.0
+        self._most = weights * float(self._factor.sum() + 1)
+        self.compiled = all(kind in _COMPILED for kind in kinds)
         self._jobs_due = jobs.due
 
     def of(self, place: IntArray) -> tuple[int, ...]:
         """Objective levels of the schedule in ``place``."""
-        if not self.compiled:
+        latest = int(np.abs(place[:, at.END]).max(initial=0))
+        if not self.compiled or self._most * (latest + self._reach) > _SAFE_SUM:
             return evaluate(self._problem, schedule_of(place))
         t = self._problem.tasks
         terms = _terms(
@@ -99,11 +101,11 @@ def _terms(
     none = -(1 << 60)
     last = np.full(len(release), none)
     result = np.zeros(8, dtype=np.int64)
-    lateness = none
+    latest = lateness = none
     for i in range(len(place)):
         if place[i, at.PLACED] == 1:
             last[unit[i]] = max(last[unit[i]], place[i, at.END])
-            result[0] = max(result[0], place[i, at.END])
+            latest = max(latest, place[i, at.END])
     for u in range(len(last)):
         if last[u] == none:
             continue
@@ -125,6 +127,8 @@ def _terms(
             result[5] += w
         lateness = max(lateness, c - d)
         result[7] += w * max(0, d - c)
+    if latest > none:
+        result[0] = latest
     if lateness > none:
         result[6] = lateness
     return result

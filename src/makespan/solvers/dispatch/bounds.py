@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from makespan.core.problem import Problem
@@ -9,6 +11,8 @@ from makespan.core.vocabulary import ObjectiveKind, ResourceKind
 from makespan.solvers.dispatch import _layout as at
 from makespan.solvers.dispatch._compile import Compiled
 from makespan.solvers.dispatch._facts import Attributes
+
+_SAFE_SUM: Final = float(1 << 61)
 
 
 def makespan_bound(problem: Problem, compiled: Compiled, attributes: Attributes) -> int:
@@ -21,8 +25,9 @@ def makespan_bound(problem: Problem, compiled: Compiled, attributes: Attributes)
     """
     t, m, r = problem.tasks, problem.modes, problem.resources
     needed = ~t.optional
-    if not needed.any():
-        return 0
+    if not needed.any() or compiled.reach > _SAFE_SUM:
+        # All tasks left out give 0; before tick 0 a task that need not be present gives less.
+        return min(0, problem.horizon_start)
     a = attributes
     best = int((a.head + a.tail)[needed].max())
     T = compiled.tables
@@ -37,9 +42,10 @@ def makespan_bound(problem: Problem, compiled: Compiled, attributes: Attributes)
         return best
     resource = demand[:, at.RESOURCE]
     task = m.task[owner].astype(np.int64)
-    work = m.duration[owner] * np.where(
-        demand[:, at.WHAT] == at.ON_RENEWABLE, demand[:, at.AMOUNT], 1
-    )
+    amount = np.where(demand[:, at.WHAT] == at.ON_RENEWABLE, demand[:, at.AMOUNT], 1)
+    work = m.duration[owner] * amount
+    if float((m.duration[owner].astype(np.float64) * amount).sum()) > _SAFE_SUM:
+        return best
     key = task * r.count + resource
     pairs, inverse, uses = np.unique(key, return_inverse=True, return_counts=True)
     least = np.full(len(pairs), np.iinfo(np.int64).max)
@@ -57,7 +63,6 @@ def makespan_bound(problem: Problem, compiled: Compiled, attributes: Attributes)
     for k in np.flatnonzero(np.diff(r.step_ptr)).tolist():
         steps = r.step_capacity[r.step_ptr[k] : r.step_ptr[k + 1]]
         capacity[k] = max(int(capacity[k]), int(steps.max()))
-    # Released renewables count work, not stay, so suspended tasks do not break the bound.
     for k in np.flatnonzero((total > 0) & (capacity > 0)).tolist():
         best = max(best, int(head[k]) + -(-int(total[k]) // int(capacity[k])) + int(tail[k]))
     return best

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,12 @@ OPENING: Final = (
     ("LPT", "serial"), ("WSPT", "serial"), ("SLACK", "parallel"),
 )  # fmt: skip
 """Rules and schemes tried first, best first in the median over the classic benchmarks."""
+
+
+_LOOK_EVERY: Final = 0.02
+_CLOSURE_RULES: Final = ("MTS", "GRPW*")
+_CLOSURE_LIMIT: Final = 1_000_000_000
+"""Above it, sums over all successors would take many times longer than a run."""
 
 
 def dispatch(
@@ -77,34 +84,81 @@ def explain(problem: Problem, failure: Failure | None) -> str:
         return f"dispatch: task {name!r} waits for a reservoir level that no placed task brings"
     if failure.code == at.TOO_TIGHT:
         return f"dispatch: maximum lags or blocking around task {name!r} were not met in time"
-    return f"dispatch: task {name!r} fits nowhere before its deadline in the schedule built so far"
+    return (
+        f"dispatch: task {name!r} fits nowhere in the schedule built so far: its windows, lags, "
+        "calendars, deadline and the free capacity leave no room"
+    )
 
 
 @dataclass(slots=True)
 class Best:
-    """Incumbent of one worker: objective levels, place table and when it was found."""
+    """Incumbent of one worker: objective levels, and the run that found it (-1: the hint)."""
 
     value: tuple[int, ...] | None = None
-    place: np.ndarray | None = None
     schedule: Schedule | None = None
+    run: int = -1
 
 
 class _Clock:
-    """Says when to stop: time, outside request, or a proven optimum."""
+    """Says when to stop: time, outside request, failure elsewhere, or a proven optimum.
+
+    ``halt`` ends runs that are under way; workers heed it after their first run.
+    """
 
     def __init__(self, time_limit: float | None, stop: threading.Event) -> None:
         self.began = time.perf_counter()
         self._limit = time_limit
         self._stop = stop
-        self.proven = threading.Event()
+        self._failed = False
+        self._ended = threading.Event()
+        self.halt = np.zeros(1, dtype=np.int64)
+        self._proof: tuple[int, int] | None = None
 
     @property
     def seconds(self) -> float:
+        """Seconds since the start."""
         return time.perf_counter() - self.began
 
-    def over(self) -> bool:
-        late = self._limit is not None and self.seconds >= self._limit
-        return late or self._stop.is_set() or self.proven.is_set()
+    def fail(self) -> None:
+        """End all workers because one of them, or the caller, raised."""
+        self._failed = True
+        self.halt[0] = 1
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Raise ``halt`` when time is up or a stop is asked for, until the block is left."""
+        watcher = threading.Thread(target=self._look, daemon=True)
+        watcher.start()
+        try:
+            yield
+        except BaseException:
+            self.fail()
+            raise
+        finally:
+            self._ended.set()
+            watcher.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(_LOOK_EVERY):
+            if self._late() or self._stop.is_set():
+                self.halt[0] = 1
+
+    def _late(self) -> bool:
+        return self._limit is not None and self.seconds >= self._limit
+
+    def prove(self, run: int, worker: int) -> None:
+        """Note that this run of this worker met the bound."""
+        self._proof = min(self._proof or (run, worker), (run, worker))
+
+    def over(self, run: int, worker: int) -> bool:
+        """Whether the worker should not begin the run.
+
+        Only runs later than the proof are dropped, whichever thread was faster, so that the
+        earliest proof, and with it the result, does not depend on timing.
+        """
+        if self._failed or (self._proof is not None and (run, worker) > self._proof):
+            return True
+        return run > 0 and (self._late() or self._stop.is_set())
 
 
 def sample(
@@ -124,17 +178,17 @@ def sample(
 
     Every worker first runs the plain rules, then repeats: a rule with Gumbel noise on its
     priorities (a draw from the softmax over the waiting tasks), or the starts of its best
-    schedule, with noise, as priorities.
+    schedule, with noise, as priorities of the serial scheme.
 
     Parameters
     ----------
     rules, schemes
-        What to draw from; default is a selection that suits the problem.
+        What to open with and to draw from; default is a selection that suits the problem.
     time_limit
         Seconds; at least one run is made. With neither limit, 1000 runs per thread.
     iterations
-        Runs in all, divided among threads; then the result depends on ``seed`` and ``threads``
-        alone.
+        Runs in all, divided among threads; without a time limit the schedule then depends on
+        ``seed`` and ``threads`` alone.
     hint
         Schedule to start from, if it verifies.
 
@@ -146,21 +200,25 @@ def sample(
     """
     if threads < 1:
         raise OptionError(f"threads is {threads}", hint="at least 1")
+    if iterations is not None and iterations < 1:
+        raise OptionError(f"iterations is {iterations}", hint="at least 1")
     clock = _Clock(time_limit, stop or threading.Event())
     if iterations is None and time_limit is None:
         iterations = 1000 * threads
     first = Runner(problem)
-    plan = _plan(first, rules, schemes)
+    opening = _opening(first, rules, schemes)
     bounds = level_bounds(problem, first.compiled, first.attributes)
     start = Best()
     if hint is not None and _verified(problem, hint):
-        start = Best(evaluate(problem, hint), None, hint)
+        start = Best(evaluate(problem, hint), hint)
     history: list[Progress] = []
     lock = threading.Lock()
-    shared = Best(start.value, start.place, start.schedule)
+    shared = Best()
 
-    def improved(value: tuple[int, ...]) -> None:
+    def improved(value: tuple[int, ...], run: int, worker: int) -> None:
         with lock:
+            if value == bounds:
+                clock.prove(run, worker)
             if shared.value is not None and value >= shared.value:
                 return
             level = 0
@@ -170,36 +228,20 @@ def sample(
             bound = bounds[level] if level < len(bounds) else None
             point = Progress(clock.seconds, level, value[level], bound, "dispatch")
             history.append(point)
-            if value == bounds:
-                clock.proven.set()
             if on_progress is not None:
                 on_progress(point)
 
     if start.value is not None:
-        shared.value = None
-        improved(start.value)
+        improved(start.value, -1, 0)
     shares = [None] * threads if iterations is None else _shares(iterations, threads)
     workers = [
-        _Worker(problem, first if k == 0 else Runner(problem, first), plan, seed, k, start)
+        _Worker(problem, first if k == 0 else Runner(problem, first), opening, seed, k, start)
         for k in range(threads)
     ]
-    if threads == 1:
-        workers[0].work(shares[0], clock, improved)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            jobs = [
-                pool.submit(worker.work, share, clock, improved)
-                for worker, share in zip(workers, shares, strict=True)
-            ]
-            for job in jobs:
-                job.result()
-    best = min(
-        (w for w in workers if w.best.value is not None),
-        key=lambda w: (w.best.value, w.number),
-        default=None,
-    )
+    _work(workers, shares, clock, improved)
+    found = [(w.best.value, w.best.run, w.number) for w in workers if w.best.value is not None]
     cancelled = stop is not None and stop.is_set()
-    if best is None or best.best.value is None:
+    if not found:
         return Result(
             Status.UNKNOWN,
             engine="dispatch",
@@ -210,8 +252,8 @@ def sample(
             cancelled=cancelled,
             message=workers[0].message,
         )
-    schedule = best.best.schedule
-    value = best.best.value
+    value, _, number = min(found)
+    schedule = workers[number].best.schedule
     status = Status.OPTIMAL if value == bounds else Status.FEASIBLE
     runs = sum(w.runs for w in workers)
     return Result(
@@ -229,6 +271,25 @@ def sample(
     )
 
 
+def _work(
+    workers: Sequence[_Worker],
+    shares: Sequence[int | None],
+    clock: _Clock,
+    improved: Callable[[tuple[int, ...], int, int], None],
+) -> None:
+    """Run all workers to their end; if one raises, or Ctrl-C comes, the others end soon.
+
+    Even a single worker gets a thread, for the main thread handles signals only while it waits.
+    """
+    with ThreadPoolExecutor(len(workers)) as pool, clock.watch():
+        jobs = [
+            pool.submit(worker.work, share, clock, improved)
+            for worker, share in zip(workers, shares, strict=True)
+        ]
+        for job in as_completed(jobs):
+            job.result()
+
+
 def _verified(problem: Problem, schedule: Schedule) -> bool:
     return len(schedule) == problem.tasks.count and not verify(problem, schedule)
 
@@ -237,14 +298,10 @@ def _shares(iterations: int, threads: int) -> list[int | None]:
     return [iterations // threads + (k < iterations % threads) for k in range(threads)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+def _opening(
+    runner: Runner, rules: Sequence[str] | None, schemes: Sequence[Scheme] | None
+) -> tuple[Attempt, ...]:
     """Attempts to open with, all without noise."""
-
-    opening: tuple[Attempt, ...]
-
-
-def _plan(runner: Runner, rules: Sequence[str] | None, schemes: Sequence[Scheme] | None) -> _Plan:
     for scheme in schemes or ():
         if scheme not in SCHEMES:
             raise OptionError(f"unknown scheme {scheme!r}", hint=f"known: {', '.join(SCHEMES)}")
@@ -253,12 +310,13 @@ def _plan(runner: Runner, rules: Sequence[str] | None, schemes: Sequence[Scheme]
         raise OptionError("the Giffler-Thompson scheme is for plain shops", hint="use 'serial'")
     pairs: list[tuple[str, Scheme]]
     if rules is None:
-        pairs = [(name, scheme) for name, scheme in OPENING if scheme in usable]
+        costly = _CLOSURE_RULES if runner.attributes.closure_work > _CLOSURE_LIMIT else ()
+        pairs = [(name, s) for name, s in OPENING if s in usable and name not in costly]
     else:
         pairs = [(name, scheme) for name in rules for scheme in usable]
     if not pairs:
         raise OptionError("no rules given", hint=f"known: {', '.join(RULES)}")
-    return _Plan(tuple(Attempt(find_rule(name), scheme) for name, scheme in pairs))
+    return tuple(Attempt(find_rule(name), scheme) for name, scheme in pairs)
 
 
 _HEATS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -271,10 +329,16 @@ class _Worker:
     """One thread's share of the sampling, with its own memory, incumbent and random stream."""
 
     def __init__(
-        self, problem: Problem, runner: Runner, plan: _Plan, seed: int, number: int, start: Best
+        self,
+        problem: Problem,
+        runner: Runner,
+        opening: tuple[Attempt, ...],
+        seed: int,
+        number: int,
+        start: Best,
     ) -> None:
-        self.problem, self.runner, self.plan, self.number = problem, runner, plan, number
-        self.best = Best(start.value, start.place, start.schedule)
+        self.problem, self.runner, self.opening, self.number = problem, runner, opening, number
+        self.best = Best(start.value, start.schedule)
         self.runs = 0
         self.message = ""
         self._random = np.random.default_rng(np.random.SeedSequence([seed, number]))
@@ -283,20 +347,22 @@ class _Worker:
         self._choice = 0
 
     def work(
-        self, share: int | None, clock: _Clock, improved: Callable[[tuple[int, ...]], None]
+        self,
+        share: int | None,
+        clock: _Clock,
+        improved: Callable[[tuple[int, ...], int, int], None],
     ) -> None:
         """Run until the share is used up or the clock says stop."""
-        while share is None or self.runs < share:
-            if self.runs > 0 and clock.over():
-                break
+        while (share is None or self.runs < share) and not clock.over(self.runs, self.number):
             attempt = self._next()
             seed = int(self._random.integers(1 << 62))
             self.runs += 1
             done = self.runner.run(attempt, seed)
+            self.runner.halt = clock.halt
             value = self.runner.objective() if done else None
             if not done and not self.message:
                 self.message = explain(self.problem, self.runner.failure)
-            if self.runs <= len(self.plan.opening):
+            if self.runs <= len(self.opening):
                 self._merit.append(value)
             if value is None or (self.best.value is not None and value >= self.best.value):
                 continue
@@ -304,12 +370,12 @@ class _Worker:
             if not self._trusted and verify(self.problem, schedule):
                 self.message = "dispatch built a schedule that does not verify and dropped it"
                 continue
-            self.best.value, self.best.schedule = value, schedule
+            self.best = Best(value, schedule, self.runs - 1)
             self._choice = attempt.choice
-            improved(value)
+            improved(value, self.runs - 1, self.number)
 
     def _next(self) -> Attempt:
-        opening = self.plan.opening
+        opening = self.opening
         if self.runs < len(opening):
             # Workers open at different places, so that together they cover the list sooner.
             return opening[(self.runs + self.number * 7) % len(opening)]
