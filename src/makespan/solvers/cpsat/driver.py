@@ -86,7 +86,7 @@ def cross_check(
     built = build(problem, horizon=min(problem.horizon_end, 2 * horizon_bound(problem) + 1))
     solver = cp_model.CpSolver()
     left = None if time_limit is None else time_limit - (time.perf_counter() - began)
-    shape = Shape(operations=0, choices=False, sequencing=True)
+    shape = Shape(small_shop=False, relaxation=False)
     configure(solver, CpSatOptions(presolve=False), shape, threads=threads, seed=1, seconds=left)
     solver.parameters.symmetry_level = 0
     status = status_of(search(solver, built.model.cp, stop or threading.Event()), built)

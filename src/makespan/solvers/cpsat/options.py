@@ -49,7 +49,7 @@ class CpSatOptions:
 
 _TWO: Final = 2
 
-_PROVER_LIMIT: Final = 150
+_STRONG_LIMIT: Final = 150
 """Most machine operations for which the costly propagators below pay off (measured)."""
 
 _FULL: Final = "full"
@@ -79,31 +79,34 @@ class Shape:
 
     Attributes
     ----------
-    operations
-        Modes of positive duration on machines.
-    choices
-        Whether a task has several modes or may be left out.
-    sequencing
-        Whether the linear relaxation says next to nothing: no choices, no setups, and an
-        objective of completion times, which only the order on scarce resources decides.
+    small_shop
+        Whether there are few enough operations on machines, without alternatives.
+    relaxation
+        Whether a linear relaxation tells more than its time is worth.
     """
 
-    operations: int
-    choices: bool
-    sequencing: bool
+    small_shop: bool
+    relaxation: bool
 
     @classmethod
     def of(cls, problem: Problem, level: int = 0) -> Shape:
         """Shape of a problem under one level of its objective."""
         modes, tasks, resources = problem.modes, problem.tasks, problem.resources
         kind = resources.kind[modes.demand_resource]
+        on_machine = kind == ResourceKind.MACHINE
         runs = modes.duration[modes.demand_mode()] > 0
-        choices = modes.count > tasks.count or bool(tasks.optional.any())
-        regular = {term.kind for term in problem.objective.levels[level]} <= _REGULAR
+        operations = int((on_machine & runs).sum())
+        kinds = {term.kind for term in problem.objective.levels[level]}
+        if tasks.optional.any() or (resources.setup >= 0).any():
+            tells = True
+        elif modes.count > tasks.count:
+            # The load of alternative machines is what it tells, and `balance` knows that too.
+            tells = not on_machine.all() or kinds != {ObjectiveKind.MAKESPAN}
+        else:
+            tells = not kinds <= _REGULAR
         return cls(
-            operations=int(((kind == ResourceKind.MACHINE) & runs).sum()),
-            choices=choices,
-            sequencing=regular and not choices and not (resources.setup >= 0).any(),
+            small_shop=0 < operations <= _STRONG_LIMIT and modes.count == tasks.count,
+            relaxation=tells,
         )
 
 
@@ -118,12 +121,11 @@ def configure(
 ) -> None:
     """Set the backend's parameters for one level.
 
-    Measured on two workers: where only the order is to be found, the linear relaxation costs more
-    than it tells, in proofs (hard projects of 30 activities in a sixth of the time) as in
-    schedules (1-2 % shorter after ten seconds on shops of 200 to 600 operations). Where modes are
-    chosen it carries the bound, but neighbourhoods of the incumbent do better without. Strong
+    Measured on two workers: where the order on scarce resources decides, the linear relaxation
+    costs more than it tells, in proofs (hard projects of 30 activities in a sixth of the time) as
+    in schedules (1-2 % shorter after ten seconds on shops of 200 to 600 operations). Strong
     disjunctive propagation proves ten-by-ten job shops in a quarter of the conflicts but crawls
-    on larger ones.
+    on larger ones and on flexible ones.
 
     Parameters
     ----------
@@ -138,15 +140,19 @@ def configure(
     p.absolute_gap_limit = 0.0
     p.relative_gap_limit = 0.0
     p.cp_model_presolve = options.presolve
-    strong = 0 < shape.operations <= _PROVER_LIMIT
-    if shape.sequencing or (shape.choices and threads == _TWO):
+    traits = []
+    if not shape.relaxation:
         p.linearization_level = 0
-    if threads > 1 and (threads == _TWO or strong):
-        level = 0 if shape.sequencing else 1
-        traits = f"linearization_level: {level} {_STRONG if strong else ''}"
-        p.merge_text_format(f'subsolver_params {{ name: "{_FULL}" {traits} }}')
-        # Of two workers one is for the proof, the other one improves schedules.
-        (p.subsolvers if threads == _TWO else p.extra_subsolvers).append(_FULL)
+        traits.append("linearization_level: 0")
+    if shape.small_shop:
+        traits.append(_STRONG)
+    if threads > 1 and traits:
+        p.merge_text_format(f'subsolver_params {{ name: "{_FULL}" {" ".join(traits)} }}')
+        if threads == _TWO:
+            # One worker for the proof, the other one improves schedules.
+            p.subsolvers.append(_FULL)
+        elif shape.small_shop:
+            p.extra_subsolvers.append(_FULL)
     if options.deterministic_limit is not None:
         p.max_deterministic_time = options.deterministic_limit
         p.interleave_search = threads > 1

@@ -9,6 +9,7 @@ over subsets (tasks with at least a certain head and tail) gives a constant boun
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from ortools.sat.python.cp_model import LinearExpr
 from makespan.core.errors import InfeasibleError
 from makespan.core.vocabulary import IntArray, ResourceKind
 from makespan.core.working_time import WorkingTime
+from makespan.solvers.cpsat.balance import Load, balanced
 from makespan.solvers.cpsat.model import VALUE_LIMIT, Expression
 from makespan.solvers.cpsat.windows import tails
 
@@ -45,12 +47,47 @@ class Loads:
     def bound(self) -> int | None:
         """A makespan that no schedule undercuts, None if nothing is certain."""
         found = [_constant(self._build, r, c, self._after) for r, c in self._capacity.items()]
+        found.append(balanced(list(self._relations.values()), self._sure()))
         return max((value for value in found if value is not None), default=None)
 
     def post(self, makespan: Expression) -> None:
         """``capacity * (makespan - head - tail)`` covers the work that modes may assign."""
+        build = self._build
+        for relation in self._relations.values():
+            pairs = [
+                (build.tasks[i].modes[m], work)
+                for i, modes in relation.work.items()
+                for m, work in modes.items()
+            ]
+            load = LinearExpr.weighted_sum([lit for lit, _ in pairs], [w for _, w in pairs])
+            build.model.define(relation.capacity * makespan >= load + relation.idle)
+
+    def _sure(self) -> dict[int, list[int]]:
+        """Modes of the tasks that are never left out and may use such a resource."""
+        build = self._build
+        users = {i for relation in self._relations.values() for i in relation.work}
+        return {
+            i: list(build.tasks[i].modes)
+            for i in sorted(users)
+            if build.tasks[i].present is build.model.true
+        }
+
+    @cached_property
+    def _relations(self) -> dict[int, Load]:
+        """Resource -> everybody who may use it, where modes decide who does."""
+        build, found = self._build, dict[int, Load]()
+        true = build.model.true
         for r, capacity in self._capacity.items():
-            _relation(self._build, makespan, r, capacity, self._after)
+            work = _work(build, r)
+            # Without a task that is surely present, somewhere, head and tail may not count at all.
+            if not any(build.tasks[i].present is true for i in work):
+                continue
+            if all(lit is true for i in work for lit in build.tasks[i].modes.values()):
+                continue
+            head = min(build.tasks[i].earliest for i in work)
+            tail = min(self._after[i] for i in work)
+            found[r] = Load(capacity, capacity * (head + tail), work)
+        return found
 
 
 def _work(build: Build, resource: int) -> dict[int, dict[int, int]]:
@@ -63,24 +100,6 @@ def _work(build: Build, resource: int) -> dict[int, dict[int, int]]:
             amount = next(a for r, a in facts.usage[m] if r == resource)
             found.setdefault(i, {})[m] = amount * facts.duration[m]
     return found
-
-
-def _relation(
-    build: Build, makespan: Expression, resource: int, capacity: int, after: list[int]
-) -> None:
-    """The relation over everybody who may use the resource, if modes decide who does."""
-    tasks, true = build.tasks, build.model.true
-    work = _work(build, resource)
-    # Without a task that is surely present (somewhere), head and tail may not count at all.
-    if not any(tasks[i].present is true for i in work):
-        return
-    if all(literal is true for i in work for literal in tasks[i].modes.values()):
-        return
-    head = min(tasks[i].earliest for i in work)
-    tail = min(after[i] for i in work)
-    pairs = [(tasks[i].modes[m], w) for i, modes in work.items() for m, w in modes.items()]
-    load = LinearExpr.weighted_sum([lit for lit, _ in pairs], [w for _, w in pairs])
-    build.model.define(capacity * makespan >= load + capacity * (head + tail))
 
 
 def _constant(build: Build, resource: int, capacity: int, after: list[int]) -> int | None:
