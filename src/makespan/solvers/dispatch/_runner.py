@@ -125,11 +125,12 @@ class Runner:
                 return code
             if code == at.DONE and not self.compiled.optional:
                 return code
-            if 4 * len(self.compiled.tables.span) > _SPAN_LIMIT:
+            factor = min(4, _SPAN_LIMIT // max(len(self.compiled.tables.span), 1))
+            if factor < 2:
                 self.compiled = replace(self.compiled, calendar_end=None)
                 return code
             start = self.problem.horizon_start
-            longer = compile_problem(self.problem, start + 4 * (end - start))
+            longer = compile_problem(self.problem, start + factor * (end - start))
             # Released renewables have room for a step at every break, so the memory grows too.
             self.compiled, self.state = longer, new_state(longer)
 
