@@ -21,6 +21,7 @@ from makespan.solvers.cpsat import CpSatOptions, CpSatSolver, cross_check
 from makespan.solvers.solving import solve
 
 SHOP = random_job_shop(12, 12, seed=3)
+ZEROS = np.zeros(144, dtype=np.int64)
 
 
 def in_a_row(duration: int, count: int, weight: int = 1) -> Problem:
@@ -30,6 +31,16 @@ def in_a_row(duration: int, count: int, weight: int = 1) -> Problem:
     for k in range(count):
         b.task(f"t{k}", duration=duration, machine=m, due=1, weight=weight)
     return b.build()
+
+
+def replace_objective(problem: Problem, *kinds: str) -> Problem:
+    """The problem with other levels of its objective."""
+    b = ProblemBuilder("levels")
+    b.task("t", duration=1)
+    b.minimise(kinds[0])
+    for kind in kinds[1:]:
+        b.then_minimise(kind)
+    return replace(problem, objective=b.build().objective)
 
 
 # Huge numbers
@@ -173,24 +184,14 @@ def test_time_ends_in_the_first_level(limit: float) -> None:
     assert result.bounds[0] is None or result.bounds[0] <= result.objectives[0]
 
 
-def replace_objective(problem: Problem, *kinds: str) -> Problem:
-    """The problem with other levels of its objective."""
-    b = ProblemBuilder("levels")
-    b.task("t", duration=1)
-    b.minimise(kinds[0])
-    for kind in kinds[1:]:
-        b.then_minimise(kind)
-    return replace(problem, objective=b.build().objective)
-
-
 # Hints
 
 
 @pytest.mark.parametrize(
     "hint",
     [
-        Schedule(*(np.zeros(144, dtype=np.int64) for _ in range(2)), np.full(144, -1, np.int32)),
-        Schedule(*(np.zeros(144, dtype=np.int64) for _ in range(2)), np.full(144, 9999, np.int32)),
+        Schedule(ZEROS, ZEROS, np.full(144, -1, dtype=np.int32)),
+        Schedule(ZEROS, ZEROS, np.full(144, 9999, dtype=np.int32)),
         Schedule.from_starts(SHOP, np.full(144, -5, dtype=np.int64)),
         Schedule.from_starts(SHOP, np.full(144, 1 << 62, dtype=np.int64)),
     ],
