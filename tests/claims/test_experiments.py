@@ -40,7 +40,12 @@ def test_without_the_collections_every_claim_is_answered(claim: Claim) -> None:
         assert not result.measured
     else:
         assert result.measured
-        assert result.verdict is not Verdict.NOT
+        contradictions = result.measured.get("contradicting a published optimum")
+        if contradictions is not None:
+            # How much is proven in seconds depends on the machine; what is proven does not.
+            assert contradictions.value == 0
+        else:
+            assert result.verdict is not Verdict.NOT
 
 
 @pytest.mark.data
