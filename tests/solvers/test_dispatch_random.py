@@ -98,6 +98,23 @@ def test_horizon_starts(first: int, scheme: Scheme) -> None:
     assert schedule.start.tolist() == [first, first + 1, first + 3, first + 6]
 
 
+@pytest.mark.parametrize("scheme", ["serial", "parallel"])
+@pytest.mark.parametrize("breaks", [False, True])
+def test_push_back_is_exact(scheme: Scheme, breaks: bool) -> None:
+    """A task whose successor must follow at once starts as late as that needs, and no later."""
+    b = ProblemBuilder("push")
+    calendar = b.calendar("pause", exceptions=[(5, 8, False)])
+    first = b.machine("A", calendar=calendar, breaks="suspend") if breaks else b.machine("A")
+    second = b.machine("B")
+    b.task(machine=second, duration=10)
+    before = b.task(machine=first, duration=3)
+    b.no_wait(before, b.task(machine=second, duration=20))
+    schedule = place(Runner(b.build()), Attempt(RULES["LPT"], scheme, base=np.arange(3.0)))
+    assert schedule is not None
+    # With the pause work from 4 to 5 and from 8 to 10 makes three ticks.
+    assert schedule.start.tolist() == [0, 4 if breaks else 7, 10]
+
+
 def test_far_end_with_breaks() -> None:
     """A distant least end of a task that pauses is found by search, not tick by tick."""
     b = ProblemBuilder("far")

@@ -127,7 +127,6 @@ class Runner:
                 return code
             factor = min(4, _SPAN_LIMIT // max(len(self.compiled.tables.span), 1))
             if factor < 2:
-                self.compiled = replace(self.compiled, calendar_end=None)
                 return code
             start = self.problem.horizon_start
             longer = compile_problem(self.problem, start + factor * (end - start))
