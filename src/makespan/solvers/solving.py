@@ -89,7 +89,7 @@ def solve(
             stop=signal_stop,
         )
         if result.status is Status.INFEASIBLE:
-            result = _cross_checked(problem, result, time_limit)
+            result = _cross_checked(problem, result, time_limit, signal_stop)
     if result.schedule is not None:
         _check(problem, result, solver.name)
     return replace(
@@ -130,7 +130,9 @@ def _check(problem: Problem, result: Result, name: str) -> None:
         )
 
 
-def _cross_checked(problem: Problem, result: Result, time_limit: float | None) -> Result:
+def _cross_checked(
+    problem: Problem, result: Result, time_limit: float | None, stop: threading.Event
+) -> Result:
     """INFEASIBLE only if a second, differently configured proof agrees; else UNKNOWN.
 
     False infeasibility is a known failure of constraint solvers, so one proof is not enough.
@@ -138,7 +140,7 @@ def _cross_checked(problem: Problem, result: Result, time_limit: float | None) -
     from makespan.solvers.cpsat import cross_check
 
     try:
-        verdict = cross_check(problem, time_limit=time_limit)
+        verdict = cross_check(problem, time_limit=time_limit, stop=stop)
     except InfeasibleError:
         return result
     if verdict.schedule is not None and not verify(problem, verdict.schedule):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -110,27 +109,6 @@ def search(
     if failures:
         raise failures[0]
     return codes[0]
-
-
-@contextmanager
-def stopped_by(stop: threading.Event, solver: cp_model.CpSolver) -> Iterator[None]:
-    """Stop the backend soon after ``stop`` is set."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            if stop.wait(POLL_SECONDS):
-                # Repeated, because a request before the backend runs is lost.
-                while not done.wait(POLL_SECONDS):
-                    solver.stop_search()
-
-    thread = threading.Thread(target=watch, name="makespan-cpsat-stop", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def status_of(code: object, built: Build) -> Status:

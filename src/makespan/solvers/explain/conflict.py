@@ -222,7 +222,7 @@ class _Search:
         """FEASIBLE, INFEASIBLE with a subset that clashes already, or UNKNOWN."""
         from ortools.sat.python import cp_model
 
-        from makespan.solvers.cpsat.backend import status_of, stopped_by
+        from makespan.solvers.cpsat.backend import search, status_of
 
         cp = self._built.model.cp
         cp.clear_assumptions()
@@ -235,8 +235,7 @@ class _Search:
         if self._deadline is not None:
             left = max(0.01, self._deadline - time.perf_counter())
             solver.parameters.max_time_in_seconds = max(0.01, _SHARE * left)
-        with stopped_by(self._stop, solver):
-            status = status_of(solver.solve(cp), self._built)
+        status = status_of(search(solver, cp, self._stop), self._built)
         if status is Status.OPTIMAL:
             status = Status.FEASIBLE
         if status is not Status.INFEASIBLE:
