@@ -318,9 +318,7 @@ class Sets(_Table):
     @classmethod
     def empty(cls) -> Sets:
         """No sets at all."""
-        return cls(
-            NameTable.explicit(()), np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32)
-        )
+        return cls(NameTable.explicit(()), np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
