@@ -64,6 +64,8 @@ wheel: $(VENV)/.dev  ## build the wheel and try it in an empty environment
 bench: $(VENV)/.dev  ## measure; takes long, raw numbers go beside the scripts
 	$(BIN)/python benchmarks/startup.py --output benchmarks/startup.json
 	$(BIN)/python benchmarks/verify_scale.py --output benchmarks/verify_scale.json
+	$(BIN)/python benchmarks/million_tasks.py --output benchmarks/million_tasks.json
+	$(BIN)/python benchmarks/million_plot.py benchmarks/million_tasks.json docs/assets/million-tasks.svg
 	$(BIN)/python benchmarks/gantt_page.py > benchmarks/gantt_page.json.new \
 	  && mv benchmarks/gantt_page.json.new benchmarks/gantt_page.json
 	$(BIN)/python benchmarks/cpsat_vs_peers/run.py

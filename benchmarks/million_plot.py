@@ -113,14 +113,31 @@ def picture(document: dict[str, object]) -> str:
     )
 
 
+def table(document: dict[str, object]) -> str:
+    """The table of the documentation's page, in Markdown."""
+    rows: list[dict[str, object]] = document["results"]  # type: ignore[assignment]
+    lines = [
+        "| | tasks | read | dispatch | verify | write | total | peak memory |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        stages: dict[str, dict[str, float]] = row["stages"]  # type: ignore[assignment]
+        seconds = [*(stage["wall_s"] for stage in stages.values()), float(str(row["total_wall_s"]))]
+        cells = " | ".join(f"{s:.3g} s" for s in seconds)
+        size = f"{int(str(row['tasks'])):,}"
+        lines.append(f"| {row['family']} | {size} | {cells} | {row['peak_mib']} MiB |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Read the raw numbers, write the picture."""
+    """Read the raw numbers, write the picture, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="JSON file of million_tasks.py")
     parser.add_argument("target", type=Path, help="SVG file to write")
     options = parser.parse_args()
     document = json.loads(options.source.read_text(encoding="utf-8"))
     options.target.write_text(picture(document), encoding="utf-8")
+    print(table(document))
 
 
 if __name__ == "__main__":
