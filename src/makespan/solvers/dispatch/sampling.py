@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +18,7 @@ from makespan.core.schedule import Schedule
 from makespan.core.verify import verify
 from makespan.core.vocabulary import Status
 from makespan.solvers.dispatch import _layout as at
+from makespan.solvers.dispatch._clock import Clock
 from makespan.solvers.dispatch._runner import SCHEMES, Attempt, Failure, Runner, Scheme
 from makespan.solvers.dispatch.bounds import level_bounds
 from makespan.solvers.dispatch.rules import RULES, find_rule
@@ -34,7 +33,6 @@ OPENING: Final = (
 """Rules and schemes tried first, best first in the median over the classic benchmarks."""
 
 
-_LOOK_EVERY: Final = 0.02
 _CLOSURE_RULES: Final = ("MTS", "GRPW*")
 _CLOSURE_LIMIT: Final = 1_000_000_000
 """Above it, sums over all successors would take many times longer than a run."""
@@ -101,68 +99,6 @@ class Best:
     run: int = -1
 
 
-class _Clock:
-    """Says when to stop: time, outside request, failure elsewhere, or a proven optimum.
-
-    ``halt`` ends runs that are under way; workers heed it after their first run.
-    """
-
-    def __init__(self, time_limit: float | None, stop: threading.Event) -> None:
-        self.began = time.perf_counter()
-        self._limit = time_limit
-        self._stop = stop
-        self._failed = False
-        self._ended = threading.Event()
-        self.halt = np.zeros(1, dtype=np.int64)
-        self._proof: tuple[int, int] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the start."""
-        return time.perf_counter() - self.began
-
-    def fail(self) -> None:
-        """End all workers because one of them, or the caller, raised."""
-        self._failed = True
-        self.halt[0] = 1
-
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Raise ``halt`` when time is up or a stop is asked for, until the block is left."""
-        watcher = threading.Thread(target=self._look, daemon=True)
-        watcher.start()
-        try:
-            yield
-        except BaseException:
-            self.fail()
-            raise
-        finally:
-            self._ended.set()
-            watcher.join()
-
-    def _look(self) -> None:
-        while not self._ended.wait(_LOOK_EVERY):
-            if self._late() or self._stop.is_set():
-                self.halt[0] = 1
-
-    def _late(self) -> bool:
-        return self._limit is not None and self.seconds >= self._limit
-
-    def prove(self, run: int, worker: int) -> None:
-        """Note that this run of this worker met the bound."""
-        self._proof = min(self._proof or (run, worker), (run, worker))
-
-    def over(self, run: int, worker: int) -> bool:
-        """Whether the worker should not begin the run.
-
-        Only runs later than the proof are dropped, whichever thread was faster, so that the
-        earliest proof, and with it the result, does not depend on timing.
-        """
-        if self._failed or (self._proof is not None and (run, worker) > self._proof):
-            return True
-        return run > 0 and (self._late() or self._stop.is_set())
-
-
 def sample(
     problem: Problem,
     *,
@@ -204,7 +140,7 @@ def sample(
         raise OptionError(f"threads is {threads}", hint="at least 1")
     if iterations is not None and iterations < 1:
         raise OptionError(f"iterations is {iterations}", hint="at least 1")
-    clock = _Clock(time_limit, stop or threading.Event())
+    clock = Clock(time_limit, stop or threading.Event())
     if iterations is None and time_limit is None:
         iterations = 1000 * threads
     first = Runner(problem)
@@ -276,7 +212,7 @@ def sample(
 def _work(
     workers: Sequence[_Worker],
     shares: Sequence[int | None],
-    clock: _Clock,
+    clock: Clock,
     improved: Callable[[tuple[int, ...], int, int], None],
 ) -> None:
     """Run all workers to their end; if one raises, or Ctrl-C comes, the others end soon.
@@ -351,7 +287,7 @@ class _Worker:
     def work(
         self,
         share: int | None,
-        clock: _Clock,
+        clock: Clock,
         improved: Callable[[tuple[int, ...], int, int], None],
     ) -> None:
         """Run until the share is used up or the clock says stop."""
