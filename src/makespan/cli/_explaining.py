@@ -61,7 +61,6 @@ def explanation(problem: Problem, result: Result) -> Explained | None:
 
 
 def _why_not_shorter(problem: Problem, schedule: Schedule) -> Explained:
-    from makespan.core.vocabulary import ObjectiveKind
     from makespan.solvers.explain import explain_schedule
 
     found = explain_schedule(problem, schedule)
@@ -80,11 +79,7 @@ def _why_not_shorter(problem: Problem, schedule: Schedule) -> Explained:
     critical = int(found.critical.sum())
     told = f"{count(critical, 'task')} of {problem.tasks.count} cannot slip without moving the end"
     helps = [str(lever) for lever in found.levers[:_SHOWN]]
-    shares = [
-        str(term)
-        for term in found.terms
-        if term.kind is not ObjectiveKind.MAKESPAN and term.contributors
-    ]
+    shares = [str(term) for term in found.told_terms]
     rows = [
         ("why not shorter", f"{told}; a chain of them:"),
         *(("", step) for step in found.chain),

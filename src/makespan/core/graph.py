@@ -79,6 +79,16 @@ def predecessors(problem: Problem) -> Adjacency:
     return adjacency(problem.tasks.count, rows.target[arcs], rows.source[arcs], arcs)
 
 
+def next_in_job(problem: Problem, present: BoolArray) -> IntArray:
+    """Next present task of each present task's job, in the job's order, -1 if none, int64 (n,)."""
+    jobs = problem.jobs
+    follower = np.full(problem.tasks.count, -1, dtype=np.int64)
+    here = jobs.task[present[jobs.task]].astype(np.int64)
+    same = problem.tasks.job[here[1:]] == problem.tasks.job[here[:-1]]
+    follower[here[:-1][same]] = here[1:][same]
+    return follower
+
+
 def order_and_depth(arcs: Adjacency) -> tuple[IntArray, IntArray]:
     """Topological order and each task's depth (arcs on the longest path to it).
 

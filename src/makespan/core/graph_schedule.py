@@ -20,6 +20,7 @@ from enum import Enum
 import numpy as np
 
 from makespan.core import graph_loops as loops
+from makespan.core.graph import next_in_job
 from makespan.core.graph_next import next_starts
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
@@ -27,6 +28,7 @@ from makespan.core.vocabulary import (
     Blocking,
     BoolArray,
     DemandTiming,
+    IndexArray,
     IntArray,
     PrecedenceKind,
     ResourceKind,
@@ -147,22 +149,35 @@ class _Places:
         )
 
     def users(self, kind: ResourceKind) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-        """Task, resource, amount and timing of each demand of present tasks on this kind."""
-        modes = self.problem.modes
-        chosen = np.zeros(modes.count, dtype=np.bool_)
-        chosen[self.mode[self.present]] = True
-        owner = modes.demand_mode()
-        rows = np.flatnonzero(
-            chosen[owner]
-            & (self.problem.resources.kind[modes.demand_resource] == kind)
-            & (modes.demand_amount != 0)
-        )
-        return (
-            modes.task[owner[rows]].astype(np.int64),
-            modes.demand_resource[rows].astype(np.int64),
-            modes.demand_amount[rows],
-            modes.demand_timing[rows].astype(np.int64),
-        )
+        """Demands of present tasks on this kind, see :func:`demands_on`."""
+        return demands_on(self.problem, self.mode[self.present], kind)
+
+
+def demands_on(
+    problem: Problem, mode: IntArray | IndexArray, kind: ResourceKind
+) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Task, resource, amount and timing of each demand of some modes on a kind of resource.
+
+    Parameters
+    ----------
+    mode
+        Rows of the mode table, such as those of the present tasks, (k,).
+    """
+    modes = problem.modes
+    chosen = np.zeros(modes.count, dtype=np.bool_)
+    chosen[mode] = True
+    owner = modes.demand_mode()
+    rows = np.flatnonzero(
+        chosen[owner]
+        & (problem.resources.kind[modes.demand_resource] == kind)
+        & (modes.demand_amount != 0)
+    )
+    return (
+        modes.task[owner[rows]].astype(np.int64),
+        modes.demand_resource[rows].astype(np.int64),
+        modes.demand_amount[rows],
+        modes.demand_timing[rows].astype(np.int64),
+    )
 
 
 def _lags(at: _Places, arcs: _Arcs) -> None:
@@ -179,16 +194,6 @@ def _lags(at: _Places, arcs: _Arcs) -> None:
     arcs.add(i[low], j[low], Cause.PRECEDENCE, both[low])
     high = next_y - rows.maximum[both] > x
     arcs.add(j[high], i[high], Cause.PRECEDENCE, both[high])
-
-
-def _followers(at: _Places) -> IntArray:
-    """Next present task of each task's job, -1 if none, int64 (n,)."""
-    jobs = at.problem.jobs
-    follower = np.full(at.problem.tasks.count, -1, dtype=np.int64)
-    here = jobs.task[at.present[jobs.task]].astype(np.int64)
-    same = at.problem.tasks.job[here[1:]] == at.problem.tasks.job[here[:-1]]
-    follower[here[:-1][same]] = here[1:][same]
-    return follower
 
 
 def _in_order(at: _Places, task: IntArray, line: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -218,7 +223,8 @@ def _machines(at: _Places, arcs: _Arcs) -> None:
     arcs.add(i[late], j[late], Cause.MACHINE, where[late])
     # A blocked machine is freed by the start of its job's next task.
     code = np.maximum(problem.tasks.blocking[i], resources.blocking[where])
-    leaver = np.where((code > Blocking.NONE) & at.busy[i], _followers(at)[i], -1)
+    after = next_in_job(problem, at.present)[i]
+    leaver = np.where((code > Blocking.NONE) & at.busy[i], after, -1)
     late = (leaver >= 0) & (leaver != j) & (at.next_start[leaver] + setup > at.start[j])
     arcs.add(leaver[late], j[late], Cause.MACHINE, where[late])
 

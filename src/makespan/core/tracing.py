@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from makespan.core.errors import ProblemError
+from makespan.core.graph import next_in_job
 from makespan.core.problem import Problem
 from makespan.core.schedule import ABSENT, Schedule
 from makespan.core.trace import Interval, IntervalKind, Trace
@@ -18,12 +19,9 @@ def occupancy_ends(problem: Problem, schedule: Schedule) -> np.ndarray:
     That is its end, or later the start of its job's next present task. O(n).
     """
     leave = np.array(schedule.end)
-    jobs, start = problem.jobs, schedule.start
-    order = jobs.task[schedule.mode[jobs.task] >= 0]
-    owner = problem.tasks.job[order]
-    follows = np.flatnonzero(owner[:-1] == owner[1:])
-    before, after = order[follows], order[follows + 1]
-    leave[before] = np.maximum(leave[before], start[after])
+    after = next_in_job(problem, schedule.present)
+    before = np.flatnonzero(after >= 0)
+    leave[before] = np.maximum(leave[before], schedule.start[after[before]])
     return leave
 
 

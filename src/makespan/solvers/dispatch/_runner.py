@@ -121,7 +121,9 @@ class Runner:
         while True:
             code = self._run_kernel(attempt, seed)
             end = self.compiled.calendar_end
-            if self.state.report[2] == 0 or end is None or end > _CALENDAR_LIMIT:
+            if code == at.NO_CHOICE or self.state.report[2] == 0:
+                return code
+            if end is None or end > _CALENDAR_LIMIT:
                 return code
             if code == at.DONE and not self.compiled.optional:
                 return code

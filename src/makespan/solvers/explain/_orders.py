@@ -15,6 +15,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from makespan.core.graph import next_in_job
+from makespan.core.graph_schedule import demands_on
 from makespan.core.metrics import machine_sequences
 from makespan.core.problem import Precedences, Problem
 from makespan.core.schedule import Schedule
@@ -94,14 +96,14 @@ def ordered(problem: Problem, found: Orders, *, without: int = -1) -> Problem:
 def _machines(problem: Problem, schedule: Schedule) -> list[Row]:
     """Neighbours on machines; who blocks is followed from the start of its job's next task on."""
     t, r = problem.tasks, problem.resources
-    follower = _followers(problem, schedule)
+    follower = next_in_job(problem, schedule.present).tolist()
     rows: list[Row] = []
     for machine, sequence in machine_sequences(problem, schedule).items():
         setup = int(r.setup[machine])
         for i, j in pairwise(sequence.tolist()):
             gap = int(problem.setups[setup].time[t.family[i], t.family[j]]) if setup >= 0 else 0
             rows.append((i, j, int(PrecedenceKind.FS), gap, machine))
-            after = follower.get(i, -1)
+            after = follower[i]
             blocks = max(int(t.blocking[i]), int(r.blocking[machine])) > Blocking.NONE
             if blocks and after not in (-1, j):
                 rows.append((after, j, int(PrecedenceKind.SS), gap, machine))
@@ -119,14 +121,6 @@ def _initial_setups(problem: Problem, schedule: Schedule) -> tuple[tuple[int, in
     return tuple(found)
 
 
-def _followers(problem: Problem, schedule: Schedule) -> dict[int, int]:
-    """Next present task of each task's job."""
-    jobs = problem.jobs
-    here = jobs.task[schedule.present[jobs.task]]
-    same = problem.tasks.job[here[1:]] == problem.tasks.job[here[:-1]]
-    return dict(zip(here[:-1][same].tolist(), here[1:][same].tolist(), strict=True))
-
-
 def _no_overlaps(problem: Problem, schedule: Schedule) -> list[Row]:
     rows: list[Row] = []
     for k, members in enumerate(problem.no_overlaps):
@@ -141,17 +135,10 @@ def _demands(
     problem: Problem, schedule: Schedule, kind: ResourceKind
 ) -> dict[int, list[tuple[int, int, int]]]:
     """Task, amount and timing of every demand on each resource of a kind."""
-    m = problem.modes
-    chosen = np.zeros(m.count, dtype=np.bool_)
-    chosen[schedule.mode[schedule.present]] = True
-    owner = m.demand_mode()
-    rows = chosen[owner] & (problem.resources.kind[m.demand_resource] == kind)
-    if kind is ResourceKind.RENEWABLE:
-        rows &= (m.duration[owner] > 0) & (m.demand_amount > 0)
     found: dict[int, list[tuple[int, int, int]]] = {}
-    for row in np.flatnonzero(rows).tolist():
-        entry = (int(m.task[owner[row]]), int(m.demand_amount[row]), int(m.demand_timing[row]))
-        found.setdefault(int(m.demand_resource[row]), []).append(entry)
+    columns = demands_on(problem, schedule.mode[schedule.present], kind)
+    for task, resource, amount, timing in zip(*(c.tolist() for c in columns), strict=True):
+        found.setdefault(resource, []).append((task, amount, timing))
     return found
 
 
@@ -162,6 +149,8 @@ def _renewables(problem: Problem, schedule: Schedule) -> list[Row]:
         steps = slice(int(problem.resources.step_ptr[r]), int(problem.resources.step_ptr[r + 1]))
         most = max([int(problem.resources.capacity[r]), *problem.resources.step_capacity[steps]])
         pool: list[tuple[int, int, int]] = [(-INFINITY, -1, int(most))]
+        # Milestones use no capacity.
+        users = [user for user in users if schedule.end[user[0]] > schedule.start[user[0]]]
         users.sort(key=lambda user: (int(schedule.start[user[0]]), user[0]))
         for i, amount, _ in users:
             needed = amount

@@ -132,6 +132,15 @@ class ScheduleReport:
         half = _CHAIN_SHOWN // 2
         return (*told[:half], f"… {len(told) - 2 * half} more …", *told[-half:])
 
+    @property
+    def told_terms(self) -> tuple[TermShare, ...]:
+        """Terms that say more than the critical chain does: not the makespan, and not 0."""
+        return tuple(
+            term
+            for term in self.terms
+            if term.kind is not ObjectiveKind.MAKESPAN and term.contributors
+        )
+
     def __str__(self) -> str:
         told = f"{int(self.critical.sum())} of {len(self.critical)} tasks cannot slip"
         lines = [f"Ends at {self.makespan}. {told} without moving the end; a chain of them:"]
@@ -141,9 +150,7 @@ class ScheduleReport:
         if self.levers:
             lines.append("What would help, all other orders kept:")
             lines += [f"  {lever}" for lever in self.levers[:_SHOWN]]
-        for term in self.terms:
-            if term.kind is not ObjectiveKind.MAKESPAN and term.contributors:
-                lines.append(str(term))
+        lines += [str(term) for term in self.told_terms]
         return "\n".join(lines)
 
 
