@@ -19,6 +19,7 @@ _SHIPPED: Final = {
     "auto": "makespan.solvers.auto:AutoSolver",
     "cpsat": "makespan.solvers.cpsat:CpSatSolver",
     "dispatch": "makespan.solvers.dispatch:DispatchSolver",
+    "local": "makespan.solvers.local:LocalSolver",
 }
 
 

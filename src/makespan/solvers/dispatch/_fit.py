@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from makespan.core.vocabulary import IntArray
-from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import FAMILY, FAR, FROM, STARVED, TIME, UNTIL, VALUE, WHO
+from makespan.solvers.jit import inner
 
 
 @inner

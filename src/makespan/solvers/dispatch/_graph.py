@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from makespan.core.vocabulary import IntArray
-from makespan.solvers.dispatch._jit import kernel
+from makespan.solvers.jit import kernel
 
 
 @kernel

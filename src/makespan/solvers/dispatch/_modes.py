@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import (
     ALIKE,
     ARC_FROM,
@@ -37,6 +36,7 @@ from makespan.solvers.dispatch._layout import (
     Tables,
 )
 from makespan.solvers.dispatch._place import earliest, reserve
+from makespan.solvers.jit import inner
 
 
 @inner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import (
     AMOUNT,
     AT_END,
@@ -44,6 +43,7 @@ from makespan.solvers.dispatch._layout import (
     State,
     Tables,
 )
+from makespan.solvers.jit import inner
 
 
 @inner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import inner, kernel
 from makespan.solvers.dispatch._layout import (
     ANY_TIME,
     DONE,
@@ -33,6 +32,7 @@ from makespan.solvers.dispatch._modes import limits
 from makespan.solvers.dispatch._place import reserve
 from makespan.solvers.dispatch._score import LENGTH, MACHINE, WINQ, Facts, noisy
 from makespan.solvers.dispatch._ties import place_block
+from makespan.solvers.jit import inner, kernel
 
 
 @inner

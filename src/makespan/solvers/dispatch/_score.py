@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import FloatArray, SeedArray
+from makespan.solvers.jit import inner
 
 # Codes of rules whose value depends on the time or on the state; 0 reads Facts.base.
 STATIC: Final = 0

@@ -10,7 +10,6 @@ import numpy as np
 
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import inner, kernel
 from makespan.solvers.dispatch._layout import (
     ARC_FROM,
     ARC_TO,
@@ -37,6 +36,7 @@ from makespan.solvers.dispatch._layout import (
     Tables,
 )
 from makespan.solvers.dispatch._score import LENGTH, STATIC, WINQ, Facts, noisy
+from makespan.solvers.jit import inner, kernel
 
 
 @inner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from makespan.solvers.dispatch import _fit as fit
-from makespan.solvers.dispatch._jit import inner
 from makespan.solvers.dispatch._layout import (
     ANY_TIME,
     ARC_FROM,
@@ -54,6 +53,7 @@ from makespan.solvers.dispatch._layout import (
 )
 from makespan.solvers.dispatch._modes import allowed, choose
 from makespan.solvers.dispatch._place import commit, withdraw
+from makespan.solvers.jit import inner
 
 
 @inner

@@ -11,7 +11,7 @@ from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import INFINITY, IntArray, ObjectiveKind
 from makespan.solvers.dispatch import _layout as at
-from makespan.solvers.dispatch._jit import kernel
+from makespan.solvers.jit import kernel
 
 _COMPILED: Final = (
     ObjectiveKind.MAKESPAN,
