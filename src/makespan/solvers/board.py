@@ -90,9 +90,14 @@ class Board:
         return tuple(self._bounds)
 
     @property
+    def limited(self) -> bool:
+        """Whether there is a time limit."""
+        return self._limit is not None
+
+    @property
     def over(self) -> bool:
         """Whether members should end now."""
-        return bool(self.halt[0])
+        return bool(self.halt[0]) or self._stop.is_set() or self.left <= 0
 
     @property
     def cancelled(self) -> bool:
@@ -126,6 +131,8 @@ class Board:
             level = 0
             if self.values is not None:
                 level = next(k for k, v in enumerate(values) if v != self.values[k])
+                # Bounds of later levels were proven for worse values of this one.
+                self._bounds[level + 1 :] = [None] * len(self._bounds[level + 1 :])
             self.values, self.schedule, self.source = tuple(values), schedule, by
             self.serial += 1
             self._tell(level, by)
@@ -138,14 +145,22 @@ class Board:
             return False
         return self.offer(tuple(evaluate(self.problem, hint)), hint, by=by)
 
-    def raise_bound(self, value: int, *, by: str, level: int = 0) -> None:
+    def raise_bound(
+        self, value: int, *, by: str, level: int = 0, given: tuple[int, ...] = ()
+    ) -> None:
         """Note a proven lower bound of an objective level.
 
-        A bound of a later level counts only given the incumbent's values of the levels before.
+        Parameters
+        ----------
+        given
+            Values of the levels before for which it was proven; where the incumbent's differ by
+            now, it is left aside.
         """
         with self._lock:
             known = self._bounds[level]
             if known is not None and value <= known:
+                return
+            if given and (self.values is None or self.values[:level] != given):
                 return
             self._bounds[level] = value
             self._tell(level, by)
@@ -176,6 +191,10 @@ class Board:
             watcher.join()
         if self._failure is not None:
             raise self._failure
+
+    def set_clock_back(self, seconds: float) -> None:
+        """Give the members that much more time, e.g. for what compilation took."""
+        self._began += seconds
 
     def result(self, *, engine: str, seed: int, threads: int, message: str = "") -> Result:
         """The board as a Result; OPTIMAL when every level's bound equals its value."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -15,8 +15,8 @@ from makespan.core.schedule import ABSENT, Schedule
 from makespan.core.vocabulary import Status
 from makespan.solvers.cpsat.build import Build
 
-Record: TypeAlias = Callable[[int, int | None, int | None], None]
-"""Takes level, objective and bound."""
+Found: TypeAlias = Callable[[Schedule], None]
+Proven: TypeAlias = Callable[[int], None]
 
 POLL_SECONDS: Final = 0.02
 """How often a waiting loop looks whether it should stop."""
@@ -29,48 +29,51 @@ _STATUS: Final = {
 }
 
 
-class Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped binding
-    """Turns backend callbacks into progress; keeps the first failure of the caller's callback."""
+class Values(Protocol):
+    """What a solution can be read from: the solver after the search, a callback during it."""
 
-    def __init__(
-        self, record: Record, stop: threading.Event, level: int, incumbent: int | None
-    ) -> None:
+    def value(self, expression: object) -> int:
+        """Value of an integer expression."""
+        ...
+
+    def boolean_value(self, literal: object) -> bool:
+        """Value of a literal."""
+        ...
+
+
+class Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # untyped binding
+    """Passes schedules and bounds on as they come; keeps the first failure of who takes them."""
+
+    def __init__(self, built: Build, found: Found, proven: Proven) -> None:
         super().__init__()
-        self._record = record
-        self._stop = stop
-        self._level = level
-        self._objective = incumbent
-        self._bound: int | None = None
+        self._built = built
+        self._found = found
+        self._proven = proven
         self._failure: BaseException | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether the search should end because the receiver raised."""
+        return self._failure is not None
+
     def on_solution_callback(self) -> None:
-        """Record a new incumbent."""
-        value = round(self.objective_value)
-        if self._objective is None or value < self._objective:
-            self._objective = value
-            self._tell()
+        """Pass a new solution on as a schedule."""
+        self._guarded(lambda: self._found(schedule_of(self._built, self)))
 
     def bound(self, value: float) -> None:
-        """Record a new proven bound."""
-        self._bound = math.ceil(value - 1e-6)
-        self._tell()
+        """Pass a new proven bound on."""
+        self._guarded(lambda: self._proven(math.ceil(value - 1e-6)))
 
-    @property
-    def proven(self) -> int | None:
-        """Last bound the backend reported, if any."""
-        return self._bound
-
-    def _tell(self) -> None:
+    def _guarded(self, tell: Callable[[], None]) -> None:
         if self._failure is not None:
             return
         try:
-            self._record(self._level, self._objective, self._bound)
+            tell()
         except BaseException as error:  # noqa: BLE001  # must not cross the backend's C++ frames
             self._failure = error
-            self._stop.set()
 
     def raise_failure(self) -> None:
-        """Raise what the caller's callback raised, if anything."""
+        """Raise what the receiver raised, if anything."""
         if self._failure is not None:
             raise self._failure
 
@@ -78,10 +81,10 @@ class Recorder(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # unty
 def search(
     solver: cp_model.CpSolver,
     model: cp_model.CpModel,
-    stop: threading.Event,
+    ended: Callable[[], bool],
     recorder: Recorder | None = None,
 ) -> object:
-    """Status code of one run of the backend, which ends soon after ``stop`` is set.
+    """Status code of one run of the backend, which ends soon after ``ended`` turns true.
 
     The backend works in a thread of its own: the caller's thread must stay in Python, because
     signal handlers run nowhere else, and a Ctrl-C that waits for C++ to return may wait forever.
@@ -99,7 +102,7 @@ def search(
     try:
         while thread.is_alive():
             thread.join(POLL_SECONDS)
-            if stop.is_set():
+            if ended() or (recorder is not None and recorder.failed):
                 # Again and again, because a request before the backend runs is lost.
                 solver.stop_search()
     finally:
@@ -121,8 +124,8 @@ def status_of(code: object, built: Build) -> Status:
     raise EngineError(f"CP-SAT returned the unknown status {code!r}")
 
 
-def schedule_of(built: Build, solver: cp_model.CpSolver) -> Schedule:
-    """Schedule that the backend's last solution stands for."""
+def schedule_of(built: Build, solver: Values) -> Schedule:
+    """Schedule that the backend's solution stands for."""
     rows = []
     for v in built.tasks.tasks:
         chosen = next((m for m, lit in v.modes.items() if solver.boolean_value(lit)), ABSENT)

@@ -235,7 +235,7 @@ class _Search:
         if self._deadline is not None:
             left = max(0.01, self._deadline - time.perf_counter())
             solver.parameters.max_time_in_seconds = max(0.01, _SHARE * left)
-        status = status_of(search(solver, cp, self._stop), self._built)
+        status = status_of(search(solver, cp, self._stop.is_set), self._built)
         if status is Status.OPTIMAL:
             status = Status.FEASIBLE
         if status is not Status.INFEASIBLE:
