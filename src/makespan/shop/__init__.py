@@ -1,0 +1,1 @@
+"""Factory and project systems: methods of papers for machines, shops and projects."""
