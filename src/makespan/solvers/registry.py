@@ -16,6 +16,7 @@ from makespan.solvers.engine import Solver
 GROUP: Final = "makespan.solvers"
 
 _SHIPPED: Final = {
+    "alns": "makespan.solvers.alns:AlnsSolver",
     "auto": "makespan.solvers.auto:AutoSolver",
     "cpsat": "makespan.solvers.cpsat:CpSatSolver",
     "dispatch": "makespan.solvers.dispatch:DispatchSolver",

@@ -25,11 +25,14 @@ class Setups:
     ----------
     time, cost
         ``(literal, amount)`` per arc with a positive amount, over all machines.
+    arcs
+        Per machine, the literal of "j right after i" by ``(i, j)``.
     """
 
     def __init__(self, build: Build) -> None:
         self.time: list[tuple[Literal, int]] = []
         self.cost: list[tuple[Literal, int]] = []
+        self.arcs: dict[int, dict[tuple[int, int], Literal]] = {}
         resources = build.problem.resources
         for r in np.flatnonzero(resources.setup >= 0).tolist():
             self._machine(build, r)
@@ -45,6 +48,7 @@ class Setups:
         family = problem.tasks.family
         name = problem.resources.names[machine]
         label = ConstraintLabel(LabelKind.SETUP, f"setups on machine {name!r}", machine)
+        between = self.arcs.setdefault(machine, {})
         arcs: list[tuple[int, int, Literal]] = [(0, 0, self._arc(build, machine, -1, -1))]
         for i in users:
             f = int(family[i])
@@ -64,6 +68,7 @@ class Setups:
                     continue
                 arc = self._arc(build, machine, i, j)
                 arcs.append((node[i], node[j], arc))
+                between[i, j] = arc
                 gap = int(table.time[f, family[j]])
                 self._note(arc, gap, int(table.cost[f, family[j]]))
                 with model.labelled(label, machine_label(build, machine)):
