@@ -92,18 +92,36 @@ def test_worse_values_of_late_messengers_are_not_shown(
     assert "makespan 10  bound 5" in _lines(capsys)[0]
 
 
+class Compiling:
+    """A compile clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.active, self.seconds = False, 0.0
+
+
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch) -> Compiling:
+    """The compile clock of the views."""
+    own = Compiling()
+    monkeypatch.setattr(_progress, "COMPILE_CLOCK", own)
+    return own
+
+
 def test_waiting_for_compilation_is_explained(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
+    clock: Clock, compiler: Compiling, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Once, after a few seconds, and the clock of the solve starts afterwards."""
+    """Once, when it takes more than a moment; the clock of the solve leaves it out."""
+    compiler.active, compiler.seconds = True, 0.5
     view = LineView(["makespan"])
+    view.begin()
     view.refresh(stopping=False)
     assert _lines(capsys) == []
     clock.now += 6
+    compiler.seconds = 6.0
     view.refresh(stopping=False)
     view.refresh(stopping=False)
     assert _lines(capsys) == [_progress._PREPARING]
-    view.begin()
+    compiler.active = False
     clock.now += 1
     view.report(Progress(1.0, 0, 10, None))
     view.refresh(stopping=False)
@@ -126,14 +144,16 @@ def _panel(view: LiveView, *, stopping: bool = False) -> str:
     return str(shown.getvalue())
 
 
-def test_the_panel_shows_the_state_of_the_search(clock: Clock) -> None:
+def test_the_panel_shows_the_state_of_the_search(clock: Clock, compiler: Compiling) -> None:
     """Time and limit, incumbent, bound, gap, engine, and how the incumbent improved."""
     view = LiveView(["makespan", "moved"], 60.0, "auto")
     try:
         assert "searching" in _panel(view)
-        clock.now += 6
-        assert "compiling" in _panel(view)
         view.begin()
+        clock.now += 6
+        compiler.active, compiler.seconds = True, 6.0
+        assert "compiling" in _panel(view)
+        compiler.active = False
         clock.now += 15
         for value in (120, 110, 100):
             view.report(Progress(1.0, 0, value, 90, "tabu"))

@@ -172,10 +172,10 @@ def _plugins() -> Check:
 
 
 def _warm() -> Check:
-    from makespan.cli._solving import compile_loops
+    from makespan.cli._warming import warm_up
 
     begun = time.perf_counter()
-    compile_loops()
+    warm_up()
     return Check("warm-up", "ok", f"compiled in {describe_seconds(time.perf_counter() - begun)}")
 
 

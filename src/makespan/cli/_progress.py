@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from makespan.cli._wording import describe_gap, describe_seconds
+from makespan.solvers.compiling import COMPILE_CLOCK
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,13 +24,18 @@ _QUIET_SECONDS = 5.0
 _LINE_SECONDS = 0.5
 """Plain lines: shortest time between two of them."""
 
-_PATIENCE_SECONDS = 5.0
-"""How long preparations may take before they are spoken of."""
+_PATIENCE_SECONDS = 1.0
+"""How long compilation may take before it is spoken of."""
 
 _PREPARING = "compiling the hot loops; only the first run does, and it is not counted as solving"
 
 _TRAIL = 6
 """Live panel: how many incumbents are shown."""
+
+
+def compiling() -> bool:
+    """Whether hot loops are being compiled, and for long enough to say so."""
+    return COMPILE_CLOCK.active and COMPILE_CLOCK.seconds > _PATIENCE_SECONDS
 
 
 class _Log:
@@ -82,7 +88,6 @@ class LineView:
     def __init__(self, level_names: list[str]) -> None:
         self._log = _Log()
         self._names = level_names
-        self._opened = time.monotonic()
         self._begun: float | None = None
         self._shown: tuple[int, int | None, int | None] = (0, None, None)
         self._last = -_QUIET_SECONDS
@@ -103,11 +108,11 @@ class LineView:
             self._told = True
             _line("stopping: waiting for the engine's best schedule (Ctrl-C again abandons it)")
         if self._begun is None:
-            if not self._waiting and time.monotonic() - self._opened > _PATIENCE_SECONDS:
-                self._waiting = True
-                _line(_PREPARING)
             return
-        now = time.monotonic() - self._begun
+        if not self._waiting and compiling():
+            self._waiting = True
+            _line(_PREPARING)
+        now = time.monotonic() - self._begun - COMPILE_CLOCK.seconds
         level, best, bound, engine, _ = self._log.read()
         state = (level, best, bound)
         if state == self._shown or best is None:
@@ -143,7 +148,6 @@ class LiveView:
         self._names = level_names
         self._limit = time_limit
         self._asked = engine
-        self._opened = time.monotonic()
         self._begun: float | None = None
         self._spinner = Spinner("dots", style="cyan")
         self._live = Live(
@@ -179,8 +183,8 @@ class LiveView:
         from rich.text import Text
 
         level, best, bound, engine, trail = self._log.read()
-        waited = time.monotonic() - (self._begun or self._opened)
-        elapsed = 0.0 if self._begun is None else waited
+        begun = self._begun
+        elapsed = 0.0 if begun is None else time.monotonic() - begun - COMPILE_CLOCK.seconds
         clock = Table.grid(padding=(0, 1))
         shown = describe_seconds(elapsed)
         if self._limit is None:
@@ -199,7 +203,7 @@ class LiveView:
         gap = "" if best is None or bound is None else f"  (gap {describe_gap(best, bound)})"
         rows.add_row("bound", "…" if bound is None else f"{bound}{gap}")
         rows.add_row("engine", engine or self._asked)
-        if self._begun is None and waited > _PATIENCE_SECONDS:
+        if compiling():
             rows.add_row("", Text(_PREPARING, style="yellow"))
         if len(trail) > 1:
             rows.add_row("progress", " → ".join(map(str, trail)))

@@ -21,17 +21,12 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS = 0.1
 
-_COMPILED_ENGINES = frozenset({"auto", "dispatch"})
-
-_COMPILING_RUNS = 40
-"""Enough for every rule and scheme to be used once."""
-
 
 class View(Protocol):
     """What shows a solve while it runs."""
 
     def begin(self) -> None:
-        """Start the clock; called from the engine's thread when everything is compiled."""
+        """Start the clock; called from the engine's thread."""
 
     def report(self, progress: Progress) -> None:
         """Take one point of the history; called from the engine's thread."""
@@ -74,18 +69,6 @@ def _listening(interrupts: _Interrupts) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def compile_loops() -> None:
-    """Load the compiled hot loops, or compile them if this is the first run.
-
-    That takes a minute on a slow machine and must not be counted as solving.
-    """
-    from makespan.generators import named_instance, random_flexible_job_shop
-    from makespan.solvers.dispatch import sample
-
-    for problem in (named_instance("ft06"), random_flexible_job_shop(3, 3, seed=0)):
-        sample(problem, iterations=_COMPILING_RUNS)
-
-
 def run_engine(
     problem: Problem,
     view: View,
@@ -111,8 +94,6 @@ def run_engine(
 
     def work() -> None:
         try:
-            if engine in _COMPILED_ENGINES:
-                compile_loops()
             view.begin()
             outcome.append(
                 solve(

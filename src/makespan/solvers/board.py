@@ -18,6 +18,7 @@ from makespan.core.result import Progress, Result
 from makespan.core.schedule import Schedule
 from makespan.core.verify import verify
 from makespan.core.vocabulary import IntArray, Status
+from makespan.solvers.compiling import COMPILE_CLOCK
 from makespan.solvers.engine import ProgressCallback
 
 _LOOK_EVERY: Final = 0.01
@@ -45,6 +46,12 @@ class Board:
     ----------
     halt
         int64 (1,), for kernels to poll without the interpreter.
+    stop
+        Set when the caller asks for the end; ``over`` covers it.
+    moves
+        Moves tried so far by each member.
+    serial
+        Number of incumbents so far.
     values, schedule, source
         Objective levels, schedule and finder of the incumbent; None and "" before the first.
     """
@@ -65,8 +72,9 @@ class Board:
         self.serial = 0
         self.moves: Counter[str] = Counter()
         self._began = time.perf_counter()
+        self._compiled = COMPILE_CLOCK.seconds
         self._limit = time_limit
-        self._stop = stop if stop is not None else threading.Event()
+        self.stop = stop if stop is not None else threading.Event()
         self._on_progress = on_progress
         self._bounds: list[int | None] = [None] * len(problem.objective.levels)
         self._history: list[Progress] = []
@@ -76,8 +84,9 @@ class Board:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the board was made."""
-        return time.perf_counter() - self._began
+        """Seconds since the board was made, without those spent compiling."""
+        compiled = COMPILE_CLOCK.seconds - self._compiled
+        return time.perf_counter() - self._began - compiled
 
     @property
     def left(self) -> float:
@@ -97,12 +106,12 @@ class Board:
     @property
     def over(self) -> bool:
         """Whether members should end now."""
-        return bool(self.halt[0]) or self._stop.is_set() or self.left <= 0
+        return bool(self.halt[0]) or self.stop.is_set() or self.left <= 0
 
     @property
     def cancelled(self) -> bool:
         """Whether the caller asked for the end."""
-        return self._stop.is_set()
+        return self.stop.is_set()
 
     def improves(self, values: tuple[int, ...]) -> bool:
         """Whether a schedule of these objective levels would become the incumbent."""
@@ -192,10 +201,6 @@ class Board:
         if self._failure is not None:
             raise self._failure
 
-    def set_clock_back(self, seconds: float) -> None:
-        """Give the members that much more time, e.g. for what compilation took."""
-        self._began += seconds
-
     def result(self, *, engine: str, seed: int, threads: int, message: str = "") -> Result:
         """The board as a Result; OPTIMAL when every level's bound equals its value."""
         closed = self.values is not None and self.bounds == self.values
@@ -230,5 +235,57 @@ class Board:
 
     def _look(self) -> None:
         while not self._ended.wait(_LOOK_EVERY):
-            if self.left <= 0 or self._stop.is_set():
+            if self.over:
                 self.halt[0] = 1
+
+
+class Relay(Board):
+    """A board for a part of a solve, which passes what is found there on to the whole's board.
+
+    The part may have less time, or a problem with fewer objective levels; its schedules must be
+    schedules of the whole's problem.
+
+    Parameters
+    ----------
+    seconds
+        Time for the part; None for as long as the whole goes on.
+    """
+
+    def __init__(
+        self, parent: Board, *, problem: Problem | None = None, seconds: float | None = None
+    ) -> None:
+        limit = parent.left if seconds is None else min(seconds, parent.left)
+        super().__init__(
+            parent.problem if problem is None else problem,
+            time_limit=limit if parent.limited or seconds is not None else None,
+        )
+        self._parent = parent
+        if parent.schedule is not None:
+            super().offer(
+                tuple(evaluate(self.problem, parent.schedule)), parent.schedule, by=parent.source
+            )
+
+    @property
+    def over(self) -> bool:
+        """Whether the part or the whole has come to its end."""
+        return super().over or self._parent.over
+
+    def offer(self, values: tuple[int, ...], schedule: Schedule, *, by: str) -> bool:
+        """Offer to both boards."""
+        better = super().offer(values, schedule, by=by)
+        if better:
+            whole = self._parent.problem
+            full = values if whole is self.problem else tuple(evaluate(whole, schedule))
+            self._parent.offer(full, schedule, by=by)
+        return better
+
+    def raise_bound(
+        self, value: int, *, by: str, level: int = 0, given: tuple[int, ...] = ()
+    ) -> None:
+        """Note the bound on both boards; the part's levels are the first ones of the whole."""
+        super().raise_bound(value, by=by, level=level, given=given)
+        self._parent.raise_bound(value, by=by, level=level, given=given)
+
+    def count(self, by: str, moves: int) -> None:
+        """Count on the whole's board."""
+        self._parent.count(by, moves)

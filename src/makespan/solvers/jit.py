@@ -6,8 +6,24 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numba
+from numba.core import event
+
+from makespan.solvers.compiling import COMPILE_CLOCK
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
+
+
+class _Listener(event.Listener):  # type: ignore[misc]  # numba ships no types
+    """Tells the compile clock when numba compiles; loading from the cache does not count."""
+
+    def on_start(self, event: object) -> None:
+        COMPILE_CLOCK.on_start(event)
+
+    def on_end(self, event: object) -> None:
+        COMPILE_CLOCK.on_end(event)
+
+
+event.register("numba:compile", _Listener())
 
 
 def kernel(function: Kernel) -> Kernel:

@@ -11,17 +11,27 @@ from makespan.solvers.board import Board
 _JOIN_SECONDS: Final = 0.05
 """The caller's thread stays in Python, for signal handlers run nowhere else."""
 
+Work = tuple[str, Callable[[int], None], int]
+"""Name, function and the number it is called with."""
 
-def run_workers(board: Board, work: Sequence[tuple[str, Callable[[int], None], int]]) -> None:
-    """Call every ``(name, function, number)`` in a thread of its own until the board is over.
 
-    If one raises, the others end soon and the error is raised here.
+def run_workers(board: Board, work: Sequence[Work]) -> None:
+    """Call every function in a thread of its own and wait until all have returned.
+
+    The board's clock runs meanwhile, and the board is over afterwards. If a function raises, the
+    others end soon and the error is raised here.
     """
+    with board.watch():
+        join_workers(board, work)
+
+
+def join_workers(board: Board, work: Sequence[Work]) -> None:
+    """The same within a watch that goes on, which also raises the error."""
 
     def guarded(function: Callable[[int], None], number: int) -> None:
         try:
             function(number)
-        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+        except BaseException as error:  # noqa: BLE001  # raised again when the watch ends
             board.fail(error)
 
     threads = [
@@ -30,9 +40,8 @@ def run_workers(board: Board, work: Sequence[tuple[str, Callable[[int], None], i
         )
         for name, function, number in work
     ]
-    with board.watch():
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(_JOIN_SECONDS)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(_JOIN_SECONDS)

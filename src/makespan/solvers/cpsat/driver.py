@@ -57,10 +57,10 @@ class CpSatSolver:
         board = Board(problem, time_limit=time_limit, stop=stop, on_progress=on_progress)
         if hint is None and self.options.self_hint and self.options.deterministic_limit is None:
             hint = _first_schedule(problem, time_limit, threads, seed, stop)
-        member = ExactSearch(self.options, board, threads=threads, seed=seed)
+        member = ExactSearch(self.options, board, threads=threads, seed=seed, hint=hint)
         with board.watch():
             board.adopt(hint, by=NAME)
-            member.run(hint)
+            member.run()
         result = board.result(engine=NAME, seed=seed, threads=threads, message=member.message)
         if member.status is Status.INFEASIBLE:
             result = replace(result, status=Status.INFEASIBLE)

@@ -44,16 +44,27 @@ class ExactSearch:
         How to search.
     board
         Incumbent, bounds and clock; its watch must be running for the search to end in time.
+    hint
+        Schedule that guides the search, feasible or not, where the board has no incumbent.
     """
 
     name = NAME
 
-    def __init__(self, options: CpSatOptions, board: Board, *, threads: int, seed: int) -> None:
+    def __init__(
+        self,
+        options: CpSatOptions,
+        board: Board,
+        *,
+        threads: int,
+        seed: int,
+        hint: Schedule | None = None,
+    ) -> None:
         self._options = options
         self._board = board
         self._problem = board.problem
         self._threads = threads
         self._seed = seed
+        self._hint = hint
         self._seen = 0
         self.deterministic_seconds = 0.0
         self.status = Status.UNKNOWN
@@ -61,13 +72,13 @@ class ExactSearch:
 
     def work(self, _worker: int = 0) -> None:
         """Search until proven or ``board.halt``; sets ``status`` and ends the solve if proven."""
-        self.run(None)
+        self.run()
         if self.status in (Status.OPTIMAL, Status.INFEASIBLE):
             self._board.halt[0] = 1
 
-    def run(self, hint: Schedule | None) -> None:
-        """Run all levels; ``hint`` guides where the board has no incumbent."""
-        board, problem = self._board, self._problem
+    def run(self) -> None:
+        """Run all levels; sets ``status``."""
+        board, problem, hint = self._board, self._problem, self._hint
         if board.over:
             return
         if board.schedule is None and (problem.resources.calendar >= 0).any():

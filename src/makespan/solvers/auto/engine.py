@@ -1,0 +1,208 @@
+"""The portfolio: sampling, local search and exact search on one board."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from makespan.core.errors import OptionError
+from makespan.core.problem import Objective, Problem
+from makespan.core.result import Result
+from makespan.core.schedule import Schedule
+from makespan.core.vocabulary import Status
+from makespan.solvers.auto.plan import Features, Plan, plan_for
+from makespan.solvers.board import Board, Relay
+from makespan.solvers.engine import ProgressCallback
+from makespan.solvers.local.search import Search, find_search
+from makespan.solvers.workers import Work, join_workers
+
+if TYPE_CHECKING:
+    from makespan.solvers.cpsat.exact import ExactSearch
+
+_LARGE_SECONDS: Final = 60.0
+"""Time for a problem that is too large to be proven, where the caller set no limit."""
+
+_LOOK_EVERY: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class AutoOptions:
+    """How the portfolio searches.
+
+    Attributes
+    ----------
+    moves
+        Moves of local search per thread; with it the members work one after the other, each for
+        an amount of work that no clock decides, so that equal seeds give equal results.
+    deterministic_limit
+        CP-SAT's machine-independent seconds in that mode.
+    """
+
+    moves: int | None = None
+    deterministic_limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.moves is not None and self.moves < 1:
+            raise OptionError(f"moves is {self.moves}; it must be at least 1")
+        if not self.deterministic_limit > 0:
+            raise OptionError(
+                f"deterministic_limit is {self.deterministic_limit}; it must be positive"
+            )
+
+
+class AutoSolver:
+    """The engine that suits the problem: a mix of members chosen by its features."""
+
+    name = "auto"
+
+    def __init__(self, options: AutoOptions | None = None) -> None:
+        self.options = options if options is not None else AutoOptions()
+
+    def solve(
+        self,
+        problem: Problem,
+        *,
+        time_limit: float | None,
+        threads: int,
+        seed: int,
+        hint: Schedule | None,
+        on_progress: ProgressCallback | None,
+        stop: threading.Event,
+    ) -> Result:
+        """Solve as :class:`makespan.solvers.engine.Solver` describes."""
+        probe = Board(problem)
+        found = find_search(_first_level(problem), probe, seed=seed, workers=threads, moves=1)
+        features = Features.of(problem, "" if found is None else found.name)
+        plan = plan_for(features, threads=threads, time_limit=time_limit)
+        if time_limit is None and not plan.exact and self.options.moves is None:
+            time_limit = _LARGE_SECONDS
+        board = Board(problem, time_limit=time_limit, stop=stop, on_progress=on_progress)
+        run = _Run(board, plan, self.options, threads=threads, seed=seed, hint=hint)
+        with board.watch():
+            board.adopt(hint)
+            run.work()
+        result = board.result(engine=self.name, seed=seed, threads=threads, message=run.message())
+        if run.status is Status.INFEASIBLE:
+            result = replace(result, status=Status.INFEASIBLE)
+        return result
+
+
+def _first_level(problem: Problem) -> Problem:
+    """The problem under the first level of its objective alone."""
+    levels = problem.objective.levels
+    return problem if len(levels) == 1 else replace(problem, objective=Objective(levels[:1]))
+
+
+class _Run:
+    """One call of the portfolio."""
+
+    def __init__(
+        self,
+        board: Board,
+        plan: Plan,
+        options: AutoOptions,
+        *,
+        threads: int,
+        seed: int,
+        hint: Schedule | None,
+    ) -> None:
+        self._board = board
+        self._plan = plan
+        self._options = options
+        self._threads = threads
+        self._seed = seed
+        self._hint = hint
+        self._notes: list[str] = []
+        self.status = Status.UNKNOWN
+
+    def work(self) -> None:
+        """All stages of the plan, until the board is over."""
+        plan, board = self._plan, self._board
+        if plan.sampling > 0 and board.schedule is None:
+            self._sample(plan.sampling)
+        if self._options.moves is not None:
+            self._local_first(None)
+            if plan.exact:
+                self._finish(self._exact(1))
+            return
+        if plan.local_first is None or plan.local_first > 0:
+            self._local_first(plan.local_first)
+        if board.over:
+            return
+        work: list[Work] = []
+        if plan.local:
+            search = self._search(board, plan.local)
+            if search is not None:
+                work += [(search.name, search.work, k) for k in range(plan.local)]
+        if plan.exact:
+            work.append(("cpsat", self._exact_later, plan.exact))
+        join_workers(board, work)
+
+    def message(self) -> str:
+        """What the members did, or why there is no schedule."""
+        tried = sorted(self._board.moves.items())
+        notes = [f"{name}: {count:,} moves" for name, count in tried]
+        if self._board.schedule is None:
+            notes += self._notes
+        return "; ".join(note for note in notes if note)
+
+    def _search(self, board: Board, workers: int) -> Search | None:
+        return find_search(
+            board.problem, board, seed=self._seed, workers=workers, moves=self._options.moves
+        )
+
+    def _local_first(self, seconds: float | None) -> None:
+        """Local search on every thread, on the first level of the objective."""
+        relay = Relay(self._board, problem=_first_level(self._board.problem), seconds=seconds)
+        workers = 1 if self._options.moves is not None else self._threads
+        search = self._search(relay, workers)
+        if search is None:
+            return
+        with relay.watch():
+            join_workers(relay, [(search.name, search.work, k) for k in range(workers)])
+
+    def _sample(self, seconds: float) -> None:
+        """Priority rules and noise, for a first schedule of any problem."""
+        from makespan.solvers.dispatch import sample
+
+        fixed = self._options.moves is not None
+        result = sample(
+            self._board.problem,
+            time_limit=None if fixed else seconds,
+            iterations=self._options.moves,
+            threads=1 if fixed else self._threads,
+            seed=self._seed,
+            stop=self._board.stop,
+        )
+        for level, bound in enumerate(result.bounds):
+            if bound is not None:
+                self._board.raise_bound(bound, by="dispatch", level=level)
+        if result.schedule is not None:
+            self._board.offer(result.objectives, result.schedule, by="dispatch")
+        else:
+            self._notes.append(result.message)
+
+    def _exact(self, threads: int) -> ExactSearch:
+        from makespan.solvers.cpsat import CpSatOptions
+        from makespan.solvers.cpsat.exact import ExactSearch
+
+        fixed = self._options.moves is not None
+        options = CpSatOptions(
+            deterministic_limit=self._options.deterministic_limit if fixed else None
+        )
+        return ExactSearch(options, self._board, threads=threads, seed=self._seed, hint=self._hint)
+
+    def _exact_later(self, threads: int) -> None:
+        board = self._board
+        while not board.over and (
+            board.seconds < self._plan.exact_after or (self._plan.local and board.schedule is None)
+        ):
+            time.sleep(_LOOK_EVERY)
+        self._finish(self._exact(threads))
+
+    def _finish(self, member: ExactSearch) -> None:
+        member.work()
+        self.status = member.status
+        self._notes.append(member.message)

@@ -1,0 +1,95 @@
+"""Which members of the portfolio work on a problem, on how many threads, and from when on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from makespan.core.problem import Problem
+
+EXACT_MODE_LIMIT: Final = 100_000
+"""Above this many modes a CP-SAT model takes gigabytes."""
+
+_QUICK_PROOF: Final = 110
+"""Operations up to which a proof often comes within seconds (ten by ten job shops do)."""
+
+_SLOW_PROOF: Final = 230
+"""Operations up to which a proof may come within minutes."""
+
+_PATIENT_SECONDS: Final = 20.0
+"""Time limit from which on a thread is spared for slow proofs."""
+
+_SMALL: Final = 120
+"""Tasks up to which exact search alone is hard to beat on problems of no special shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What decides the mix.
+
+    Attributes
+    ----------
+    search
+        Name of the local search that takes the problem (its first level), "" if none does.
+    levels
+        Number of objective levels.
+    """
+
+    tasks: int
+    modes: int
+    levels: int
+    search: str
+
+    @classmethod
+    def of(cls, problem: Problem, search: str) -> Features:
+        """Features of a problem for which a local search was found, or none."""
+        return cls(problem.tasks.count, problem.modes.count, len(problem.objective.levels), search)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Threads and seconds of each member.
+
+    Attributes
+    ----------
+    sampling
+        Seconds of priority-rule sampling on every thread before anything else.
+    local_first
+        Seconds in which local search has every thread to itself; None: to the end.
+    local, exact, neighbourhood
+        Threads of local search, CP-SAT and large-neighbourhood search afterwards, side by side.
+    exact_after
+        Seconds after which CP-SAT joins, so that it has a good incumbent to start from.
+    """
+
+    sampling: float
+    local_first: float | None
+    local: int
+    exact: int
+    neighbourhood: int
+    exact_after: float
+
+
+def plan_for(features: Features, *, threads: int, time_limit: float | None) -> Plan:
+    """Plan for a problem; the shares were chosen on generated instances of every shape."""
+    limit = float("inf") if time_limit is None else time_limit
+    provable = features.modes <= EXACT_MODE_LIMIT
+    if not features.search:
+        sampling = min(1.0, 0.03 * limit)
+        if not provable:
+            return Plan(0.3 * min(limit, 60.0), 0.0, 0, 0, threads, 0.0)
+        alone = features.tasks <= _SMALL or threads == 1
+        around = 0 if alone else threads // 2
+        return Plan(sampling, 0.0, 0, threads - around, around, 0.0)
+    if features.levels > 1:
+        exact = threads if provable else 0
+        return Plan(0.0, min(10.0, 0.2 * limit) if exact else None, 0, exact, 0, 0.0)
+    hopeful = features.tasks <= _QUICK_PROOF or (
+        features.tasks <= _SLOW_PROOF and limit >= _PATIENT_SECONDS
+    )
+    if not provable or not (hopeful or time_limit is None):
+        return Plan(0.0, None, threads, 0, 0, 0.0)
+    if threads == 1:
+        return Plan(0.0, min(10.0, 0.3 * limit), 0, 1, 0, 0.0)
+    exact = threads // 2
+    return Plan(0.0, 0.0, threads - exact, exact, 0, min(1.0, 0.1 * limit))
