@@ -54,6 +54,7 @@ ALL = frozenset(
         "released",  # renewables released in breaks
         "renewables",
         "reservoirs",
+        "same_order",  # machines that take jobs in one order
         "selections",  # exactly one, at most one, all or none, implies
         "setups",  # with initial setups, triangular or not
         "steps",  # capacity steps of renewables
@@ -70,6 +71,7 @@ _NEEDS = {
     "selections": {"optional"},
     "links": {"modes"},
     "blocking": {"jobs"},
+    "same_order": {"jobs"},
 }
 
 HORIZON = 16
@@ -124,7 +126,11 @@ class _Drawing:
         self.families = self.number(1, 3) if "setups" in self.on else 1
         calendars = self.some(self.calendar, 1, 2, {"calendars", "suspend"})
         setups = self.some(self.setups, 1, 1, {"setups"})
-        self.machines = [self.machine(k, calendars, setups) for k in range(self.number(1, 3))]
+        fewest = 2 if "same_order" in self.on else 1
+        self.machines = [self.machine(k, calendars, setups) for k in range(self.number(fewest, 3))]
+        #: Machines that tasks of each job may use; a task without a job counts as one.
+        self.visits: dict[object, list[ResourceHandle]] = {}
+        self.flowing = self.has("same_order")
         self.renewables = [
             self.renewable(k, calendars)
             for k in range(self.number(1, 2) if "renewables" in self.on else 0)
@@ -277,9 +283,12 @@ class _Drawing:
         if self.has("baselines"):
             start = self.time(0, 8)
             baseline = (start, self.number(0, modes - 1)) if self.chance() else start
+        job = self.draw(st.sampled_from([*self.jobs, *self.jobs, None]))
+        if self.flowing:
+            job = self.jobs[k % len(self.jobs)]
         task = self.b.task(
             f"T{k}",
-            job=self.draw(st.sampled_from([*self.jobs, *self.jobs, None])),
+            job=job,
             release=self.time(0, 5) if self.has("windows", 3) else None,
             deadline=self.time(5, 2 * HORIZON) if self.has("windows", 3) else None,
             due=self.time() if self.chance() else None,
@@ -294,11 +303,13 @@ class _Drawing:
             ],
             baseline=baseline,
         )
+        usable: set[ResourceHandle] = set()
         for _ in range(modes):
-            self.mode(task)
+            usable.update(self.mode(task, k))
+        self.visits.setdefault(job if job is not None else task, []).extend(usable)
         return task
 
-    def mode(self, task: TaskHandle) -> None:
+    def mode(self, task: TaskHandle, k: int) -> list[ResourceHandle]:
         held = 2 if self.has("multi") else 1
         least = 0 if "milestones" in self.on else 1
         ambient: dict[ResourceHandle, int] = {}
@@ -308,6 +319,8 @@ class _Drawing:
         for c in self.consumables:
             ambient[c] = self.number(0, 4)
         machines = self.draw(st.permutations(self.machines))[:held] if not self.chance(4) else []
+        if self.flowing:  # job after job through the machines
+            machines = [self.machines[k // len(self.jobs) % len(self.machines)]]
         changes = [{v: self.number(-2, 2) for v in self.reservoirs} for _ in range(2)]
         task.mode(
             self.number(least, 4),
@@ -317,11 +330,14 @@ class _Drawing:
             ends_with=changes[1],
             cost=self.number(0, 5),
         )
+        return list(machines)
 
     # Relations -----------------------------------------------------------------------------------
 
     def relations(self) -> None:
         tasks = self.tasks
+        if "same_order" in self.on:
+            self.same_order()
         if len(tasks) < 2:
             if tasks and "selections" in self.on and self.chance():
                 self.b.at_most_one(tasks)
@@ -355,6 +371,12 @@ class _Drawing:
                     self.b.all_or_none(members)
                 else:
                     self.b.implies(*members)
+
+    def same_order(self) -> None:
+        """Some of the machines that no job may visit twice."""
+        once = [m for m in self.machines if all(v.count(m) < 2 for v in self.visits.values())]
+        for _ in range(self.number(1, 2)):
+            self.b.same_order(*self.draw(st.permutations(once))[: self.number(0, len(once))])
 
     def precedence(self) -> None:
         i = self.number(0, len(self.tasks) - 2)

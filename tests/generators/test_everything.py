@@ -57,6 +57,7 @@ def test_every_word_occurs() -> None:
         lambda p: (p.resources.setup >= 0).any(),
         lambda p: (p.modes.duration == 0).any(),
         lambda p: p.no_overlaps.count > 0,
+        lambda p: p.same_orders.count > 0,
         lambda p: p.horizon_end < INFINITY,
         lambda p: len(p.objective.levels) > 1,
         lambda p: (p.jobs.deadline < INFINITY).any(),

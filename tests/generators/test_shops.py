@@ -47,6 +47,10 @@ def test_flow_and_open_shop(jobs: int, machines: int, seed: int) -> None:
     flow = random_flow_shop(jobs, machines, seed=seed)
     validate(flow)
     assert (flow.modes.demand_resource.reshape(jobs, -1) == np.arange(machines)).all()
+    assert [members.tolist() for members in flow.same_orders] == [list(range(machines))]
+    free = random_flow_shop(jobs, machines, seed=seed, permutation=False)
+    assert free.same_orders.count == 0
+    assert free.modes == flow.modes
     opened = random_open_shop(jobs, machines, seed=seed)
     validate(opened)
     assert opened.precedences.count == 0

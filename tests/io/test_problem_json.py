@@ -84,6 +84,7 @@ def everything() -> Problem:
     b.precedence(cut, bore, kind="SS", min_lag=-2, max_lag=0)
     b.no_wait(cut, a)
     b.no_overlap([cut, a], name="corner")
+    b.same_order(drill, name="in turn")
     group = b.group("machines", [saw, drill])
     b.same_resource(cut, bore, group)
     b.different_resource(bore, cut, group)

@@ -81,6 +81,16 @@ def test_flowshop_layouts_agree(text: str) -> None:
     problem = read_text(text)
     assert operations(problem) == wanted
     assert len(arcs(problem)) == 3
+    assert [members.tolist() for members in problem.same_orders] == [[0, 1]]
+
+
+def test_pairs_read_as_a_job_shop_let_jobs_overtake() -> None:
+    """The same text is a permutation flow shop or, by the name of its format, a plain one."""
+    plain = read_text(samples.FLOWSHOP_PAIRS, format="jsplib")
+    assert plain.same_orders.count == 0
+    assert read_text(to_text(plain, "jsplib"), format="jsplib") == plain
+    with pytest.raises(FormatError, match="without one order of jobs on all machines"):
+        to_text(plain, "flowshop")
 
 
 def test_openshop_reads_a_matrix_without_order() -> None:
@@ -226,6 +236,7 @@ def with_tasks(**changes: object) -> Problem:
         ("jsplib", read_text(samples.BEL), r"each machine once \('J1'"),
         ("jsplib", read_text(samples.FAJSP), "several modes"),
         ("jsplib", read_text(samples.OPENSHOP), "no-overlap sets"),
+        ("jsplib", read_text(samples.FLOWSHOP), "same-order sets of machines"),
         ("jsplib", read_text(samples.PATTERSON), "resources other than machines"),
         ("flowshop", SHOP, r"another route \('J2'\)"),
         ("openshop", SHOP, "precedences"),

@@ -256,7 +256,26 @@ def broken_relations(reader: Reader, plan: Plan) -> set[str]:
                 found.add("same_resource")
             if problem.links.kind[k] == LinkKind.DIFFERENT and mine & other:
                 found.add("different_resource")
+    if overtaken(reader, plan):
+        found.add("same_order")
     return found
+
+
+def overtaken(reader: Reader, plan: Plan) -> bool:
+    """Whether two jobs start in opposite orders on two machines of a same-order set."""
+    for members in reader.problem.same_orders:
+        starts: dict[int, dict[object, int]] = {machine: {} for machine in members.tolist()}
+        for i, placed in plan.items():
+            for machine in reader.machines(placed.mode):
+                if machine in starts:
+                    job = ("job", reader.job[i]) if reader.job[i] >= 0 else ("task", i)
+                    starts[machine][job] = placed.start
+        for a in starts.values():
+            for b in starts.values():
+                both = a.keys() & b.keys()
+                if any(a[i] < a[j] and b[j] < b[i] for i in both for j in both):
+                    return True
+    return False
 
 
 def precedence_lag(kind: PrecedenceKind, source: Placed, target: Placed) -> int:

@@ -15,6 +15,7 @@ from tests.oracle.rules import (
     broken_relations,
     broken_selections,
     broken_stocks,
+    overtaken,
     precedence_lag,
 )
 from tests.oracle.values import plan_value, term_value
@@ -211,6 +212,7 @@ class Search:
         return bool(
             overused(self.reader, plan)
             or unlevel(self.reader, plan, decided)
+            or overtaken(self.reader, plan)
             or unselected(self.reader, plan, decided)
         )
 

@@ -87,8 +87,12 @@ def _calendar(problem: Problem, labels: list[ConstraintLabel]) -> Problem:
 
 
 def _machine(problem: Problem, labels: list[ConstraintLabel]) -> Problem:
-    """A machine that holds any number of tasks: a renewable with room for all."""
+    """A machine that holds any number of tasks: a renewable with room for all, and no order."""
     rows = [label.index for label in labels]
+    sets = problem.same_orders
+    keep = ~np.isin(sets.member, rows)
+    kept = np.concatenate(([0], np.cumsum(keep)))
+    problem = replace(problem, same_orders=Sets(sets.names, kept[sets.ptr], sets.member[keep]))
     return _resources(
         problem, rows, kind=ResourceKind.RENEWABLE, capacity=TICK_LIMIT, setup=-1, blocking=0
     )
@@ -131,13 +135,20 @@ def _precedence(problem: Problem, labels: list[ConstraintLabel]) -> Problem:
 
 
 def _no_overlap(problem: Problem, labels: list[ConstraintLabel]) -> Problem:
+    return replace(problem, no_overlaps=_left(problem.no_overlaps, labels))
+
+
+def _same_order(problem: Problem, labels: list[ConstraintLabel]) -> Problem:
+    return replace(problem, same_orders=_left(problem.same_orders, labels))
+
+
+def _left(sets: Sets, labels: list[ConstraintLabel]) -> Sets:
     gone = {label.index for label in labels}
-    kept = [members for k, members in enumerate(problem.no_overlaps) if k not in gone]
-    names = [n for k, n in enumerate(problem.no_overlaps.names) if k not in gone]
+    kept = [members for k, members in enumerate(sets) if k not in gone]
+    names = [n for k, n in enumerate(sets.names) if k not in gone]
     ptr = np.concatenate(([0], np.cumsum([len(m) for m in kept]))).astype(np.int64)
     member = np.concatenate([np.empty(0, dtype=np.int32), *kept]).astype(np.int32)
-    table = type(problem.no_overlaps.names).explicit(names)
-    return replace(problem, no_overlaps=Sets(table, ptr, member))
+    return Sets(type(sets.names).explicit(names), ptr, member)
 
 
 def _selection(problem: Problem, labels: list[ConstraintLabel]) -> Problem:
@@ -170,6 +181,7 @@ _EDITS = {
     LabelKind.CONSUMABLE: _consumable,
     LabelKind.RESERVOIR: _reservoir,
     LabelKind.NO_OVERLAP: _no_overlap,
+    LabelKind.SAME_ORDER: _same_order,
     LabelKind.SELECTION: _selection,
     LabelKind.LINK: _link,
 }

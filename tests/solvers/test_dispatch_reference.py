@@ -36,8 +36,10 @@ SEEDS = st.integers(0, 1 << 16)
 def shops(draw: st.DrawFn) -> Problem:
     """Small job and flow shops, some with due dates and weights."""
     jobs, machines, seed = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(SEEDS)
-    make = draw(st.sampled_from([random_job_shop, random_flow_shop]))
-    problem = make(jobs, machines, seed=seed)
+    if draw(st.booleans()):
+        problem = random_job_shop(jobs, machines, seed=seed)
+    else:
+        problem = random_flow_shop(jobs, machines, seed=seed, permutation=False)
     return dated(problem, seed) if draw(st.booleans()) else problem
 
 

@@ -100,6 +100,7 @@ class ProblemBuilder:
         self._setups: list[SetupMatrix] = []
         self._precedences: list[tuple[int, int, int, int, int]] = []
         self._no_overlaps: list[tuple[str, list[int]]] = []
+        self._same_orders: list[tuple[str, list[int]]] = []
         self._groups: list[tuple[str, list[int]]] = []
         self._links: list[tuple[int, int, int, int]] = []
         self._selections: list[tuple[int, list[int]]] = []
@@ -359,6 +360,25 @@ class ProblemBuilder:
             label = name_of(name, "no-overlap set")
         self._no_overlaps.append((label, self._task_set(tasks, f"no-overlap set {label!r}")))
 
+    def same_order(self, *machines: ResourceHandle, name: str | None = None) -> None:
+        """These machines take the jobs they share in the same order (permutation flow shop).
+
+        A job may have one task on each of them at most; a task without a job is its own job.
+        """
+        label = f"same-order {len(self._same_orders) + 1}"
+        if name is not None:
+            label = name_of(name, "same-order set")
+        what = f"same-order set {label!r}"
+        members: dict[int, None] = {}
+        for machine in machines:
+            index = self._own(machine, ResourceHandle, what)
+            if machine.kind is not ResourceKind.MACHINE:
+                raise ProblemError(f"{what}: {machine.name!r} is not a machine")
+            if index in members:
+                raise ProblemError(f"{what}: machine {machine.name!r} occurs twice")
+            members[index] = None
+        self._same_orders.append((label, list(members)))
+
     def same_resource(self, first: TaskHandle, second: TaskHandle, group: GroupHandle) -> None:
         """The chosen modes use the same resources of ``group``."""
         self._link(LinkKind.SAME, first, second, group)
@@ -418,6 +438,7 @@ class ProblemBuilder:
             calendars=tuple(self._calendars),
             setups=tuple(self._setups),
             no_overlaps=_freezing.sets(self._no_overlaps),
+            same_orders=_freezing.sets(self._same_orders),
             groups=_freezing.sets(self._groups),
             links=_freezing.links(self._links),
             selections=_freezing.selections(self._selections),

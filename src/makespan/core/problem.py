@@ -300,7 +300,7 @@ class Precedences(_Table):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sets(_Table):
-    """Named sets of indices in CSR: no-overlap sets (of tasks) or groups (of resources)."""
+    """Named sets of indices in CSR: of tasks (no-overlap sets) or of resources (the others)."""
 
     names: NameTable
     ptr: IntArray
@@ -319,6 +319,11 @@ class Sets(_Table):
     def empty(cls) -> Sets:
         """No sets at all."""
         return cls(NameTable.explicit(()), np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32))
+
+    @classmethod
+    def single(cls, name: str, member: IndexArray) -> Sets:
+        """One set."""
+        return cls(NameTable.explicit((name,)), np.array([0, len(member)], dtype=np.int64), member)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -421,6 +426,8 @@ class Problem:
     ----------
     horizon_start, horizon_end
         Every present task lies in ``[horizon_start, horizon_end]``; the end may be INFINITY.
+    same_orders
+        Sets of machines that take the jobs they share in the same order.
     time_unit, origin
         For display only: name of a tick ("minute") and the date of tick 0.
     """
@@ -434,6 +441,7 @@ class Problem:
     calendars: tuple[Calendar, ...] = ()
     setups: tuple[SetupMatrix, ...] = ()
     no_overlaps: Sets = field(default_factory=Sets.empty)
+    same_orders: Sets = field(default_factory=Sets.empty)
     groups: Sets = field(default_factory=Sets.empty)
     links: Links = field(default_factory=Links.empty)
     selections: Selections = field(default_factory=Selections.empty)

@@ -49,6 +49,7 @@ def validate(problem: Problem) -> None:
     _modes(problem)
     _jobs(problem)
     _relations(problem)
+    _same_orders(problem)
     _setups(problem)
     _objective(problem)
 
@@ -65,6 +66,7 @@ def _names(p: Problem) -> None:
         ("resources", p.resources.names),
         ("jobs", p.jobs.names),
         ("no-overlap sets", p.no_overlaps.names),
+        ("same-order sets", p.same_orders.names),
         ("groups", p.groups.names),
         ("calendars", NameTable.explicit(c.name for c in p.calendars)),
         ("setup matrices", NameTable.explicit(s.name for s in p.setups)),
@@ -121,6 +123,7 @@ def _shapes(p: Problem) -> None:
         ("resources", r.names, r.count),
         ("jobs", j.names, j.count),
         ("no_overlaps", p.no_overlaps.names, p.no_overlaps.count),
+        ("same_orders", p.same_orders.names, p.same_orders.count),
         ("groups", p.groups.names, p.groups.count),
     ):
         if len(names) != rows:
@@ -147,6 +150,7 @@ def _shapes(p: Problem) -> None:
     q = p.precedences
     _table_shapes("precedences", q, q.count, ("target", "kind", "minimum", "maximum"))
     _csr("no_overlaps.ptr", p.no_overlaps.ptr, p.no_overlaps.count, len(p.no_overlaps.member))
+    _csr("same_orders.ptr", p.same_orders.ptr, p.same_orders.count, len(p.same_orders.member))
     _csr("groups.ptr", p.groups.ptr, p.groups.count, len(p.groups.member))
     _table_shapes("links", p.links, p.links.count, ("first", "second", "group"))
     s = p.selections
@@ -161,6 +165,7 @@ def _shapes(p: Problem) -> None:
     _within("precedences.source", q.source, n)
     _within("precedences.target", q.target, n)
     _within("no_overlaps.member", p.no_overlaps.member, n)
+    _within("same_orders.member", p.same_orders.member, r.count)
     _within("groups.member", p.groups.member, r.count)
     _within("links.first", p.links.first, n)
     _within("links.second", p.links.second, n)
@@ -336,6 +341,36 @@ def _relations(p: Problem) -> None:
     if cycle is not None:
         path = " -> ".join(repr(t.names[i]) for i in [*cycle, cycle[0]])
         raise ProblemError(f"precedences form a cycle: {path}", hint="remove one of them")
+
+
+def _same_orders(p: Problem) -> None:
+    t, m, r = p.tasks, p.modes, p.resources
+    if not p.same_orders.count:
+        return
+    # A task without a job is its own job, numbered after the jobs.
+    job = np.where(t.job >= 0, t.job, p.jobs.count + np.arange(t.count))
+    owner = m.task[m.demand_mode()]
+    # A task may use a machine in several modes; the pair still counts once.
+    pair = np.unique(owner.astype(np.int64) * r.count + m.demand_resource)
+    task, machine = pair // max(r.count, 1), pair % max(r.count, 1)
+    for name, members in zip(p.same_orders.names, p.same_orders, strict=True):
+        what = f"same-order set {name!r}"
+        other = _first(r.kind[members] != ResourceKind.MACHINE)
+        if other is not None:
+            raise ProblemError(f"{what}: {r.names[int(members[other])]!r} is not a machine")
+        if len(np.unique(members)) != len(members):
+            raise ProblemError(f"{what} lists a machine twice")
+        here = np.flatnonzero(np.isin(machine, members))
+        key = job[task[here]] * r.count + machine[here]
+        order = np.argsort(key, kind="stable")
+        k = _first(key[order][1:] == key[order][:-1])
+        if k is not None:
+            one, two = (t.names[int(task[here[order[at]]])] for at in (k, k + 1))
+            resource = r.names[int(machine[here[order[k]]])]
+            raise ProblemError(
+                f"{what}: tasks {one!r} and {two!r} of one job may both run on {resource!r}",
+                hint="its machines order jobs, so a job has one task on each at most",
+            )
 
 
 def _setups(p: Problem) -> None:

@@ -2,7 +2,8 @@
 
 Written from the definitions, sharing no code with any engine. With n tasks, d demands, p
 precedences, k intervals in calendars and v violations it takes O((n + d + p + k) log n + v) time,
-but for the size of what it reports.
+but for the size of what it reports and for same-order sets whose jobs are no plain permutation,
+where every two machines are compared.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from makespan.core.verification.relations import (
     check_precedences,
     check_selections,
 )
+from makespan.core.verification.same_order import check_same_orders
 from makespan.core.verification.sequence import Turns, check_no_overlaps
 from makespan.core.verification.stocks import (
     check_consumables,
@@ -67,7 +69,8 @@ def verify(problem: Problem, schedule: Schedule) -> list[Violation]:
     -----
     Overlaps on a machine or in a no-overlap set are reported once per task that begins too early,
     against the task before it that ends last. An overload of a renewable or an excursion of a
-    reservoir is reported once per maximal stretch of time.
+    reservoir is reported once per maximal stretch of time. For every two machines of a same-order
+    set a job that overtakes is reported once, against the one before it that starts last.
     """
     plan, found = read_plan(problem, schedule)
     if plan is None:
@@ -85,6 +88,7 @@ def verify(problem: Problem, schedule: Schedule) -> list[Violation]:
     found += turns.check_setups()
     found += check_swaps(plan, on_machine)
     found += check_no_overlaps(plan)
+    found += check_same_orders(plan, on_machine)
     found += check_renewables(plan, demands, suspensions)
     found += check_consumables(plan, demands)
     found += check_reservoirs(plan, demands)

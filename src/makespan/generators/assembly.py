@@ -133,11 +133,17 @@ def job_shop(
     )
 
 
-def flow_shop(name: str, duration: IntArray) -> Problem:
-    """Flow shop from its time matrix (jobs, machines): every job visits M1, M2, ... in turn."""
+def flow_shop(name: str, duration: IntArray, *, permutation: bool) -> Problem:
+    """Flow shop from its time matrix (jobs, machines): every job visits M1, M2, ... in turn.
+
+    With ``permutation`` all machines take the jobs in the same order.
+    """
     jobs, count = duration.shape
     order = np.broadcast_to(np.arange(count, dtype=np.int64), (jobs, count))
-    return job_shop(name, machine=order, duration=duration, first_machine=1)
+    made = job_shop(name, machine=order, duration=duration, first_machine=1)
+    if not permutation:
+        return made
+    return replace(made, same_orders=Sets.single("permutation", np.arange(count, dtype=np.int32)))
 
 
 def open_shop(name: str, duration: IntArray) -> Problem:

@@ -54,6 +54,7 @@ def planted_everything(tasks: int, *, seed: int, breaks: bool = True) -> tuple[P
     handles = _tasks(b, plan, resources, draws)
     _precedences(b, plan, handles, draws.stream("precedences"))
     _no_overlaps(b, plan, handles, draws.stream("no-overlaps"))
+    _same_order(b, plan, resources)
     _links(b, plan, handles, resources, draws.stream("links"))
     _selections(b, plan, handles, draws.stream("selections"))
     _objective(b, draws.stream("objective"))
@@ -243,6 +244,32 @@ def _no_overlaps(b: ProblemBuilder, plan: Plan, handles: list[TaskHandle], draws
             if all(_apart(tasks[i], tasks[k]) for k in chosen):
                 chosen.append(i)
         b.no_overlap([handles[i] for i in sorted(chosen)], name=f"crew {number + 1}")
+
+
+def _same_order(b: ProblemBuilder, plan: Plan, resources: dict[str, ResourceHandle]) -> None:
+    """A set of the machines that no job may visit twice; jobs were planned one after the other."""
+    visits = [0] * len(plan.machines)
+    starts: list[dict[int, int]] = [{} for _ in plan.machines]
+    for number, job in enumerate(plan.jobs):
+        for m in range(len(plan.machines)):
+            here = [task for task in job if any(mode.machine == m for mode in task.modes)]
+            visits[m] = max(visits[m], len(here))
+            for task in here:
+                if task.present and task.mode.machine == m:
+                    starts[m][number] = task.start
+    once: list[int] = []
+    for m, most in enumerate(visits):
+        if most == 1 and all(_agree(starts[m], starts[k]) for k in once):
+            once.append(m)
+    if len(once) > 1:
+        b.same_order(*(resources[plan.machines[m].name] for m in once), name="in turn")
+
+
+def _agree(one: dict[int, int], other: dict[int, int]) -> bool:
+    """Whether no two jobs start in opposite orders on two machines."""
+    both = sorted(one.keys() & other.keys(), key=lambda j: (one[j], other[j]))
+    later = [other[j] for j in both]
+    return later == sorted(later)
 
 
 def _links(

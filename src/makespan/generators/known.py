@@ -116,10 +116,6 @@ _FLOW_SOURCE: Final = (
     "lower: machine and job bound of Taillard 1993"
 )
 _FLOW_DATE: Final = "2025-02"
-_FLOW_NOTE: Final = (
-    "upper is the best permutation schedule; lower holds with and without overtaking, so a flow "
-    "shop solved without the permutation rule may end below upper"
-)
 
 _OPEN_UPPER: Final[dict[int, tuple[int, ...]]] = {
     4: (193, 236, 271, 250, 295, 189, 201, 217, 261, 217),
@@ -144,7 +140,7 @@ def best_known(name: str) -> BestKnown | None:
         return BestKnown(name, _TA_LOWER[k], _TA_UPPER[k], _JOB_SHOP_SOURCE, _JOB_SHOP_DATE)
     if re.fullmatch(r"tfs\d{3}", name) and 1 <= int(name[3:]) <= len(_FLOW_UPPER):
         k = int(name[3:]) - 1
-        return BestKnown(name, _FLOW_LOWER[k], _FLOW_UPPER[k], _FLOW_SOURCE, _FLOW_DATE, _FLOW_NOTE)
+        return BestKnown(name, _FLOW_LOWER[k], _FLOW_UPPER[k], _FLOW_SOURCE, _FLOW_DATE)
     if match := re.fullmatch(r"tos(\d+)x\1_([1-9]\d*)", name):
         values = _OPEN_UPPER.get(int(match.group(1)), ())
         k = int(match.group(2)) - 1

@@ -43,9 +43,21 @@ def random_job_shop(
 
 
 def random_flow_shop(
-    jobs: int, machines: int, *, seed: int, low: int = 1, high: int = 99
+    jobs: int,
+    machines: int,
+    *,
+    seed: int,
+    permutation: bool = True,
+    low: int = 1,
+    high: int = 99,
 ) -> Problem:
     """Flow shop: every job visits M1, M2, ... in turn, times U[low, high].
+
+    Parameters
+    ----------
+    permutation
+        Whether all machines take the jobs in the same order; else jobs may overtake each other
+        between machines.
 
     Raises
     ------
@@ -55,7 +67,9 @@ def random_flow_shop(
     require_sizes(jobs=jobs, machines=machines)
     require_range("the time", low, high)
     times = Draws(seed, "flow_shop", "times").integers(low, high, jobs, machines)
-    return flow_shop(f"flow_shop {jobs}x{machines} seed {seed}", times)
+    rule = "" if permutation else " overtaking"
+    name = f"flow_shop {jobs}x{machines}{rule} seed {seed}"
+    return flow_shop(name, times, permutation=permutation)
 
 
 def random_open_shop(

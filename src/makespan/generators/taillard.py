@@ -74,16 +74,22 @@ def taillard_job_shop(
 
 
 def taillard_flow_shop(
-    jobs: int, machines: int, *, time_seed: int, name: str | None = None
+    jobs: int,
+    machines: int,
+    *,
+    time_seed: int,
+    permutation: bool = True,
+    name: str | None = None,
 ) -> Problem:
     """Flow shop of the paper: times U[1, 99], drawn machine by machine.
 
-    The paper asks for permutation schedules. A Problem has no such constraint, so engines may
-    overtake between machines; see :mod:`makespan.generators.known`.
+    The paper asks for permutation schedules: all machines take the jobs in the same order. Without
+    ``permutation`` jobs may overtake each other between machines.
     """
     return flow_shop(
         name or f"taillard flow shop {jobs}x{machines} {time_seed}",
         Lehmer(time_seed).matrix(machines, jobs).T,
+        permutation=permutation,
     )
 
 

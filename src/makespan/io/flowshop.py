@@ -1,20 +1,22 @@
-"""Flow shop: every job visits machines 1..m in this order.
+"""Permutation flow shop: every job visits machines 1..m, which take the jobs in the same order.
 
 Three layouts are read. Taillard's: a line of words, ``n m seed upper lower``,
 ``processing times :``, an m x n matrix (row = machine); one file may hold several instances.
 Bare: ``n m`` and the m x n matrix. Pairs: as in jsplib, with every route 0, 1, ..., m-1.
 
-The result is a job shop with identical routes. That the order of jobs be the same on every
-machine, which makes a *permutation* flow shop, is not a term of a Problem.
+The result is a job shop with identical routes and one same-order set over all machines, which is
+what the values in the literature are for. Read pairs as ``jsplib`` for a flow shop in which jobs
+may overtake each other between machines.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
-from makespan.core.problem import Problem
+from makespan.core.problem import Problem, Sets
 from makespan.core.vocabulary import IntArray
 from makespan.io.format import ProblemFormat
 from makespan.io.jsplib import grid, grid_shop, identical_routes, is_grid, routes
@@ -70,21 +72,26 @@ def read(text: Text) -> Problem:
 
 def _problem(name: str, duration: IntArray) -> Problem:
     machine = np.broadcast_to(np.arange(duration.shape[1]), duration.shape)
-    return grid_shop(
+    shop = grid_shop(
         name,
         np.ascontiguousarray(machine),
         np.ascontiguousarray(duration),
         first_machine=1,
     )
+    everything = np.arange(duration.shape[1], dtype=np.int32)
+    return replace(shop, same_orders=Sets.single("permutation", everything))
 
 
 def write(problem: Problem) -> str:
-    """Taillard text of a job shop whose jobs all visit the machines in the machines' order."""
-    machine, duration = grid(problem, "flowshop")
+    """Taillard text of a permutation flow shop through the machines in their order."""
+    machine, duration = grid(replace(problem, same_orders=Sets.empty()), "flowshop")
     other = (machine != np.arange(machine.shape[1])).any(axis=1)
     if other.any():
         name = problem.jobs.names[int(np.flatnonzero(other)[0])]
         raise refuse("flowshop", f"a job with another route ({name!r})")
+    orders = [set(members.tolist()) for members in problem.same_orders]
+    if orders != [set(range(machine.shape[1]))]:
+        raise refuse("flowshop", "a flow shop without one order of jobs on all machines")
     return (
         f"number of jobs, number of machines :\n{len(machine)} {machine.shape[1]}\n"
         f"processing times :\n{matrix_text(duration.T)}"
@@ -93,7 +100,7 @@ def write(problem: Problem) -> str:
 
 FORMAT = ProblemFormat(
     name="flowshop",
-    description="flow shop, machines by jobs matrix (Taillard) or pairs with identical routes",
+    description="permutation flow shop, machines by jobs (Taillard) or pairs with identical routes",
     extensions=(".fsp",),
     sniff=sniff,
     read=read,

@@ -61,6 +61,7 @@ def document(problem: Problem) -> Row:
     ]
     names = list(problem.tasks.names)
     quoted = [quote(name) for name in names]
+    resources = list(problem.resources.names)
     lists = {
         "calendars": [_calendar(c) for c in problem.calendars],
         "setups": [_setup(s) for s in problem.setups],
@@ -69,7 +70,8 @@ def document(problem: Problem) -> Row:
         "tasks": _tasks(problem, quoted),
         "precedences": _precedences(problem, quoted),
         "no_overlaps": _sets(problem.no_overlaps, "tasks", names),
-        "groups": _sets(problem.groups, "resources", list(problem.resources.names)),
+        "same_orders": _sets(problem.same_orders, "machines", resources),
+        "groups": _sets(problem.groups, "resources", resources),
         "links": _links(problem),
         "selections": _selections(problem),
     }

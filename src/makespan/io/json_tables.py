@@ -59,7 +59,9 @@ def problem_of(root: Node) -> Problem:
     resources, jobs = Names("resource", resource_rows), Names("job", job_rows)
     tasks = Names("task", task_rows)
     group_rows, set_rows = Rows.of(root, "groups"), Rows.of(root, "no_overlaps")
+    order_rows = Rows.of(root, "same_orders")
     groups, sets = Names("group", group_rows), Names("no-overlap set", set_rows)
+    orders = Names("same-order set", order_rows)
     task_table, mode_table = tasks_of(task_rows, tasks, jobs, resources)
     start, end = root.get("horizon", _horizon, (0, INFINITY))
     problem = Problem(
@@ -72,6 +74,7 @@ def problem_of(root: Node) -> Problem:
         calendars=tuple(_calendar(row) for row in _nodes(calendar_rows)),
         setups=tuple(_setup(row) for row in _nodes(setup_rows)),
         no_overlaps=_sets(set_rows, sets, "tasks", tasks),
+        same_orders=_sets(order_rows, orders, "machines", resources),
         groups=_sets(group_rows, groups, "resources", resources),
         links=_links(Rows.of(root, "links"), tasks, groups),
         selections=_selections(Rows.of(root, "selections"), tasks),

@@ -84,6 +84,7 @@ def _extras(problem: Problem) -> Iterator[str]:
     for what, count in (
         ("calendars", len(problem.calendars)),
         ("setup matrices", len(problem.setups)),
+        ("same-order sets of machines", problem.same_orders.count),
         ("resource groups", problem.groups.count),
         ("same- or different-resource links", problem.links.count),
         ("selection groups of optional tasks", problem.selections.count),

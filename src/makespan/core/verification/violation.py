@@ -33,6 +33,7 @@ class ViolationKind(str, Enum):
     PRECEDENCE_MIN = "precedence_min"  # ticks too early
     PRECEDENCE_MAX = "precedence_max"  # ticks too late
     NO_OVERLAP = "no_overlap"  # ticks shared (milestone: ticks to the nearer end)
+    SAME_ORDER = "same_order"  # ticks by which the later job starts first
     SAME_RESOURCE = "same_resource"  # resources used by one task only
     DIFFERENT_RESOURCE = "different_resource"  # resources used by both tasks
     EXACTLY_ONE = "exactly_one"  # tasks too few or too many

@@ -18,7 +18,7 @@ from makespan.core.horizon import horizon_bound
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import INFINITY, ObjectiveKind
-from makespan.solvers.cpsat import capacity, machines, selection, swaps, timing
+from makespan.solvers.cpsat import capacity, machines, same_orders, selection, swaps, timing
 from makespan.solvers.cpsat.domains import StartDomains
 from makespan.solvers.cpsat.facts import Facts
 from makespan.solvers.cpsat.labels import ConstraintLabel, LabelKind
@@ -62,7 +62,7 @@ class Build:
         self.orders = Orders(self)
         self.wants_setup_cost = ObjectiveKind.SETUP_COST in problem.objective.kinds
         self.terms = Terms(self)
-        for theme in (timing, machines, swaps, capacity, selection):
+        for theme in (timing, machines, same_orders, swaps, capacity, selection):
             theme.post(self)
 
     @cached_property

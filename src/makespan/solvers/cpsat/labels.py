@@ -32,6 +32,7 @@ class LabelKind(str, Enum):
     CONSUMABLE = "consumable"
     RESERVOIR = "reservoir"
     NO_OVERLAP = "no_overlap"
+    SAME_ORDER = "same_order"
     SELECTION = "selection"
     LINK = "link"
 

@@ -52,6 +52,12 @@ class Plan:
         """Whether ``task`` is present with a positive duration."""
         return self.present(task) and self.facts.duration[self.mode[task]] > 0
 
+    def visits(self, task: int, resource: int) -> bool:
+        """Whether ``task`` is present and uses ``resource``, be it as a milestone."""
+        return self.present(task) and any(
+            r == resource for r, _ in self.facts.usage[self.mode[task]]
+        )
+
     def machines(self, task: int) -> list[int]:
         """Machines that ``task`` occupies."""
         if not self.runs(task):

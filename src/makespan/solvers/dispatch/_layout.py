@@ -145,6 +145,7 @@ NO_STOCK: Final = 2
 TOO_TIGHT: Final = 3
 NO_CHOICE: Final = 4
 HALTED: Final = 5
+OVERTAKEN: Final = 6
 
 
 class Tables(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 from makespan.core.errors import OptionError
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
+from makespan.core.verify import verify
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.dispatch import _layout as at
 from makespan.solvers.dispatch import _score
@@ -17,6 +18,7 @@ from makespan.solvers.dispatch._choice import Choices
 from makespan.solvers.dispatch._compile import Compiled, compile_problem, new_state
 from makespan.solvers.dispatch._facts import Attributes, attributes
 from makespan.solvers.dispatch._layout import FloatArray
+from makespan.solvers.dispatch._same_orders import in_order
 from makespan.solvers.dispatch._schemes import parallel, serial
 from makespan.solvers.dispatch._shop import giffler_thompson, non_delay
 from makespan.solvers.dispatch._value import Values, schedule_of
@@ -112,9 +114,37 @@ class Runner:
         code = self._run_long_enough(attempt, seed)
         if code == at.NO_STOCK and attempt.choice == 0 and self.compiled.optional:
             code = self._run_long_enough(replace(attempt, choice=-1), seed)
+        if code == at.DONE and self.problem.same_orders.count:
+            return self._run_in_order(attempt, seed)
         if code != at.DONE:
             self.failure = Failure(code, int(self.state.report[1]))
         return code == at.DONE
+
+    def _run_in_order(self, attempt: Attempt, seed: int) -> bool:
+        """Run again with the jobs of every same-order set in the order of the schedule in state."""
+        free = self.schedule()
+        again = replace(attempt, scheme="serial", heat=0.0, base=free.start.astype(np.float64))
+        self.failure = Failure(at.OVERTAKEN, -1)
+        for every_mode in (False, True):
+            chained = in_order(self.problem, free, every_mode=every_mode)
+            if chained is None:
+                continue
+            runner = Runner(chained)
+            runner.halt = self.halt
+            if not runner.run(again, seed):
+                self.failure = runner.failure
+                continue
+            # Other modes than those of the free run may lead jobs around the chains.
+            if every_mode or self._single or not verify(self.problem, runner.schedule()):
+                self.state.place[:] = runner.state.place
+                self.failure = None
+                return True
+        return False
+
+    @property
+    def _single(self) -> bool:
+        """Whether nobody chooses between modes."""
+        return self.problem.modes.count == self.problem.tasks.count
 
     def _run_long_enough(self, attempt: Attempt, seed: int) -> int:
         """Run, and again with calendars spelled out further while they were too short."""

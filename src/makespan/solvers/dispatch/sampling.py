@@ -77,6 +77,8 @@ def explain(problem: Problem, failure: Failure | None) -> str:
         return "dispatch found no schedule"
     if failure.code == at.NO_CHOICE:
         return "dispatch: no choice of optional tasks and modes meets selections, links and budgets"
+    if failure.code == at.OVERTAKEN:
+        return "dispatch: the orders of jobs it tried on same-order machines break precedences"
     if failure.code == at.HALTED:
         return "dispatch was stopped before its first schedule was complete"
     name = problem.tasks.names[failure.task]

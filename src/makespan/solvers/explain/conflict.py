@@ -33,6 +33,7 @@ _TRIED_FIRST: Final = (
     LabelKind.LINK,
     LabelKind.SELECTION,
     LabelKind.NO_OVERLAP,
+    LabelKind.SAME_ORDER,
     LabelKind.CONSUMABLE,
     LabelKind.RENEWABLE,
     LabelKind.HORIZON,

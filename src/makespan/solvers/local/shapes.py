@@ -119,7 +119,8 @@ def is_plain(problem: Problem) -> bool:
     """Whether nothing but modes, resources, precedences, releases and objective is in use.
 
     No deadlines or finite horizon, no forbidden times, calendars, setups, blocking, capacity
-    steps, optional tasks, no-overlap sets, links, selections or lags other than "ends before".
+    steps, optional tasks, no-overlap or same-order sets, links, selections or lags other than
+    "ends before".
     """
     t, r, p, j = problem.tasks, problem.resources, problem.precedences, problem.jobs
     return bool(
@@ -137,6 +138,7 @@ def is_plain(problem: Problem) -> bool:
         and (p.minimum == 0).all()
         and (p.maximum >= INFINITY).all()
         and problem.no_overlaps.count == 0
+        and problem.same_orders.count == 0
         and problem.links.count == 0
         and problem.selections.count == 0
     )
