@@ -7,12 +7,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 DEMO := demo
+# What bench-peers runs and how; see docs/development.md.
+PEERS_SETS ?= mixed ft abz orb yn brandimarte j60-sample open-taillard due-dates single-machine
+PEERS_ARGS ?= --limit 10 --threads 2 --records benchmarks/peers/records/runs.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports wheel bench docs clean
+.PHONY: help demo test check lint types imports wheel bench bench-peers docs clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -34,6 +37,12 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing makespan with its development tools into $(VENV) ..."
 	@$(PIP) install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.core
+
+# job-shop-lib asks for an older OR-Tools than makespan needs and for packages that its solvers do
+# not use, hence without its dependencies.
+$(VENV)/.peers: $(VENV)/.dev
+	@$(PIP) install --quiet --no-deps job-shop-lib==1.7.2 simanneal==0.5.0
+	@touch $@
 
 demo: $(VENV)/.core  ## solve a classic job shop to proven optimality and draw it
 	@mkdir -p $(DEMO)
@@ -68,7 +77,11 @@ bench: $(VENV)/.dev  ## measure; takes long, raw numbers go beside the scripts
 	$(BIN)/python benchmarks/million_plot.py benchmarks/million_tasks.json docs/assets/million-tasks.svg
 	$(BIN)/python benchmarks/gantt_page.py > benchmarks/gantt_page.json.new \
 	  && mv benchmarks/gantt_page.json.new benchmarks/gantt_page.json
-	$(BIN)/python benchmarks/cpsat_vs_peers/run.py
+	$(MAKE) bench-peers
+
+bench-peers: $(VENV)/.peers  ## measure makespan beside its peers; takes hours, may be resumed
+	NUMBA_CACHE_DIR=$${NUMBA_CACHE_DIR:-$$(mktemp -d)} $(BIN)/python -m benchmarks.peers run \
+	  --sets $(PEERS_SETS) $(PEERS_ARGS)
 
 docs: $(VENV)/.dev  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
