@@ -1,0 +1,252 @@
+"""The search over a shop with a regular objective: annealing from a pool of good schedules.
+
+Every worker is an island with a pool of its own. It begins with dispatched schedules, anneals the
+best from hot to cold, and goes on in rounds: two of the pool are mixed by sorting the operations
+on a convex mix of their starts, which always is a feasible order, the child is annealed from a
+lower temperature, and it takes the place of a worse one. What other islands tell the board is
+adopted between rounds, and every better schedule is told to it within a fraction of a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from makespan.core.vocabulary import IntArray
+from makespan.solvers.board import Board
+from makespan.solvers.local.draw import Stream, draw, stream
+from makespan.solvers.local.regular._anneal import anneal
+from makespan.solvers.local.regular._plan import Plan, load
+from makespan.solvers.local.regular._start import INDICES, dispatch, urgency
+from makespan.solvers.local.regular.bounds import lower_bound
+from makespan.solvers.local.regular.objective import Points
+from makespan.solvers.local.shapes import Shop
+
+_POOL: Final = 6
+"""Schedules an island keeps."""
+
+_DISPATCHED: Final = 30
+"""Schedules dispatched at first."""
+
+_HOT: Final = 3.0
+_WARM: Final = 1.0
+_COLD: Final = 0.1
+"""Temperatures at the beginning of the first and of later rounds, and at their ends, as multiples
+of the mean change of a move."""
+
+_ROUND: Final = 3_000
+"""Moves per operation in a round."""
+
+_CHUNK: Final = 50_000
+"""Moves between looks at the board."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A schedule of a pool: value, topological order, options and starts of the operations."""
+
+    value: int
+    order: IntArray
+    option: IntArray
+    start: IntArray
+
+
+class RegularSearch:
+    """Annealing islands for one shop; see :class:`makespan.solvers.local.search.Search`."""
+
+    def __init__(
+        self, shop: Shop, points: Points, board: Board, *, seed: int, moves: int | None
+    ) -> None:
+        self.shop = shop
+        self.points = points
+        self.board = board
+        self.seed = seed
+        self.moves = moves
+        self.urgency = urgency(shop, points)
+        board.raise_bound(lower_bound(shop, points), by=self.name)
+
+    @property
+    def name(self) -> str:
+        """Word for the history and the report."""
+        return "regular"
+
+    def work(self, worker: int) -> None:
+        """Search as one island until the board is over or the moves are spent."""
+        Island(self, worker).run()
+
+
+class Island:
+    """One worker's pool, plan and random numbers."""
+
+    def __init__(self, search: RegularSearch, worker: int) -> None:
+        self.search, self.worker = search, worker
+        self.board, self.shop, self.points = search.board, search.shop, search.points
+        n = self.shop.count
+        self.dice: Stream = stream(search.seed, worker)
+        self.plan = Plan.of(self.shop)
+        self.pool: list[Member] = []
+        self.path = np.zeros((3, n + 1), dtype=np.int64)
+        self.maxima = np.zeros(3, dtype=np.int64)
+        self.change = np.zeros(2)
+        self.left = search.moves
+        self.serial = -1
+        self.chance = np.array([300, 300 if self.shop.flexible else 0, 0], dtype=np.int64)
+
+    def run(self) -> None:
+        """Dispatch, anneal the best, and go on in rounds with children of the pool."""
+        self.adopt()
+        self.dispatch()
+        if not len(self.points.op) or not self.going:
+            return  # no end counts, so that all schedules are equally good
+        length = _ROUND * self.shop.count
+        unit = self.measure()
+        parent, hot = self.pool[0], _HOT
+        while self.going:
+            self.enter(*self.anneal(parent, hot * unit, _COLD * unit, length))
+            self.adopt()
+            parent, hot = self.child(), _WARM
+
+    @property
+    def going(self) -> bool:
+        """Whether there are time and moves left."""
+        return not self.board.over and (self.left is None or self.left > 0)
+
+    def dispatch(self) -> None:
+        """Fill the pool with dispatched schedules, each counted as a move."""
+        shop, n, dice = self.shop, self.shop.count, self.dice
+        mean = max(float(self.search.urgency[:, 2].mean()), 1.0)
+        for k in range(_DISPATCHED):
+            order, option = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+            look_ahead = mean * (0.5, 1.0, 2.0, 4.0)[draw(dice) % 4]
+            dispatch(
+                shop.chain_ptr,
+                shop.option_ptr,
+                shop.option_machine,
+                shop.option_duration,
+                shop.release,
+                self.search.urgency,
+                INDICES[(k + self.worker) % len(INDICES)],
+                look_ahead,
+                0.0 if k < len(INDICES) else 0.5,
+                dice,
+                order,
+                option,
+            )
+            self.enter(order, option)
+            if not self.going:
+                return
+
+    def enter(self, order: IntArray, option: IntArray) -> Member:
+        """Tell the board of a schedule, and keep it in the pool if it is good and new."""
+        value = load(self.plan, self.points, order, option)
+        member = Member(value, order, option, self.plan.starts())
+        self.tell(member)
+        if not any(
+            other.value == value and np.array_equal(other.start, member.start)
+            for other in self.pool
+        ):
+            self.pool.append(member)
+            self.pool.sort(key=lambda one: one.value)
+            del self.pool[_POOL:]
+        return member
+
+    def tell(self, member: Member) -> None:
+        """Offer a schedule to the board."""
+        if self.board.improves((member.value,)):
+            plan = self.shop.schedule(member.start, member.option)
+            if self.board.offer((member.value,), plan, by=self.search.name):
+                self.serial = self.board.serial
+
+    def adopt(self) -> None:
+        """Take the board's schedule into the pool if another put it there."""
+        serial, schedule = self.board.serial, self.board.schedule
+        if serial != self.serial and schedule is not None:
+            self.serial = serial
+            starts = schedule.start[self.shop.task]
+            self.enter(
+                self.sorted(starts, schedule.end[self.shop.task]), self.shop.options_of(schedule)
+            )
+
+    def sorted(self, start: IntArray, end: IntArray) -> IntArray:
+        """Operations by start; of those with equal starts shorter ones first, chains in order."""
+        return np.lexsort((np.arange(len(start)), end, start)).astype(np.int64)
+
+    def child(self) -> Member:
+        """A mix of two of the pool, or the only one."""
+        if len(self.pool) == 1:
+            return self.pool[0]
+        a = draw(self.dice) % len(self.pool)
+        b = (a + 1 + draw(self.dice) % (len(self.pool) - 1)) % len(self.pool)
+        first, second = self.pool[a], self.pool[b]
+        share = 0.25 + 0.5 * (draw(self.dice) / 2147483648.0)
+        mixed = share * first.start + (1.0 - share) * second.start
+        # Equal keys: the first's order, which respects its chains.
+        place = np.empty(len(mixed), dtype=np.int64)
+        place[first.order] = np.arange(len(mixed))
+        order = np.lexsort((place, mixed)).astype(np.int64)
+        option = first.option
+        if self.shop.flexible:
+            coin = np.array([draw(self.dice) for _ in range(len(mixed))]) / 2147483648.0
+            option = np.where(coin < share, first.option, second.option)
+        value = load(self.plan, self.points, order, option)
+        return Member(value, order, option, self.plan.starts())
+
+    def measure(self) -> float:
+        """Mean change of the value by a move from the best schedule, at least 1."""
+        best = self.pool[0]
+        load(self.plan, self.points, best.order, best.option)
+        self.change[:] = 0.0
+        self.step(best.order.copy(), best.option.copy(), np.array([best.value]), 1e-9, 1e-9, 2000)
+        return max(float(self.change[0]) / max(float(self.change[1]), 1.0), 1.0)
+
+    def anneal(
+        self, parent: Member, hot: float, cold: float, length: int
+    ) -> tuple[IntArray, IntArray]:
+        """Order and options of the best schedule met while cooling from a parent."""
+        order, option = parent.order.copy(), parent.option.copy()
+        load(self.plan, self.points, order, option)
+        best = np.array([parent.value], dtype=np.int64)
+        chunks = max(1, length // _CHUNK)
+        ratio = (cold / hot) ** (1.0 / chunks)
+        for k in range(chunks):
+            if not self.going:
+                break
+            self.step(order, option, best, hot * ratio**k, hot * ratio ** (k + 1), length // chunks)
+            if self.board.improves((int(best[0]),)):
+                spare = Plan.of(self.shop)
+                load(spare, self.points, order, option)
+                self.tell(Member(int(best[0]), order.copy(), option.copy(), spare.starts()))
+        return order, option
+
+    def step(
+        self,
+        order: IntArray,
+        option: IntArray,
+        best: IntArray,
+        hot: float,
+        cold: float,
+        moves: int,
+    ) -> None:
+        """Anneal for some moves, no more than are left."""
+        moves = moves if self.left is None else min(moves, self.left)
+        done = anneal(
+            self.plan,
+            self.points,
+            hot,
+            cold,
+            moves,
+            self.chance,
+            self.dice,
+            self.board.halt,
+            self.path,
+            self.maxima,
+            order,
+            option,
+            best,
+            self.change,
+        )
+        self.board.count(self.search.name, done)
+        if self.left is not None:
+            self.left -= moves
