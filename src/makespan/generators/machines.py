@@ -16,7 +16,14 @@ def _due_dates(
     middle = 1 - tardiness_factor
     low = round(total * (middle - due_range / 2))
     high = round(total * (middle + due_range / 2))
-    return np.maximum(draws.integers(low, high, jobs), 0)
+    return draws.integers(low, high, jobs)
+
+
+def _bell(draws: Draws, mean: float, deviation: float, jobs: int) -> IntArray:
+    """Normal times by Box and Muller, rounded, at least 1."""
+    u, v = draws.reals(2, jobs)
+    normal = np.sqrt(-2 * np.log1p(-u)) * np.cos(2 * np.pi * v)
+    return np.asarray(np.maximum(np.rint(mean + deviation * normal), 1), dtype=np.int64)
 
 
 def _check(tardiness_factor: float, due_range: float) -> None:
@@ -33,13 +40,28 @@ def random_single_machine(
     low: int = 1,
     high: int = 100,
     most_weight: int = 10,
+    mean_time: float = 0.0,
+    time_deviation: float = 20.0,
+    negative_due: bool = False,
 ) -> Problem:
     """Single machine, total weighted tardiness, as in Potts and Van Wassenhove.
 
     C. N. Potts and L. N. Van Wassenhove, "A branch and bound algorithm for the total weighted
     tardiness problem", Operations Research 33 (1985): times U[low, high], weights U[1,
     most_weight], due dates U[P (1 - T - R/2), P (1 - T + R/2)] with P the sum of times, T the
-    tardiness factor and R the due-date range. Here negative due dates become 0.
+    tardiness factor and R the due-date range. Their twenty classes are T of 0.2, 0.4, 0.6, 0.8
+    with R of 0.2, 0.4, ..., 1.0.
+
+    Parameters
+    ----------
+    most_weight
+        1 makes it total tardiness without weights.
+    mean_time
+        Above 0, times are normal with this mean, rounded and at least 1, in place of U[low, high].
+    time_deviation
+        Standard deviation of normal times.
+    negative_due
+        Whether due dates before 0 stay as they are drawn; else they become 0.
 
     Raises
     ------
@@ -50,16 +72,22 @@ def random_single_machine(
     require_range("the time", low, high)
     _check(tardiness_factor, due_range)
     draws = Draws(seed, "single_machine")
-    duration = draws.stream("times").integers(low, high, jobs)
+    for name, value in (("mean_time", mean_time), ("time_deviation", time_deviation)):
+        require(0 <= value < 1 << 40, f"{name} {value} is not in 0 .. 2^40")
+    times = draws.stream("times")
+    if mean_time > 0:
+        duration = _bell(times, mean_time, time_deviation, jobs)
+    else:
+        duration = times.integers(low, high, jobs)
     every = np.arange(jobs + 1, dtype=np.int64)
     plain = shop(
         f"single_machine {jobs} seed {seed}", every, every, np.zeros_like(duration), duration, 1
     )
+    total = float(duration.sum())
+    due = _due_dates(draws.stream("due"), total, jobs, tardiness_factor, due_range)
     return with_job_dates(
         plain,
-        due=_due_dates(
-            draws.stream("due"), float(duration.sum()), jobs, tardiness_factor, due_range
-        ),
+        due=due if negative_due else np.maximum(due, 0),
         weight=draws.stream("weights").integers(1, most_weight, jobs),
         objective=minimise(ObjectiveKind.TOTAL_TARDINESS),
     )
@@ -108,9 +136,10 @@ def random_parallel_machines(
         machines,
     )
     total = float(duration.mean(axis=1).sum()) / machines
+    due = _due_dates(draws.stream("due"), total, jobs, tardiness_factor, due_range)
     return with_job_dates(
         plain,
-        due=_due_dates(draws.stream("due"), total, jobs, tardiness_factor, due_range),
+        due=np.maximum(due, 0),
         weight=draws.stream("weights").integers(1, most_weight, jobs),
         objective=minimise(ObjectiveKind.TOTAL_TARDINESS),
     )

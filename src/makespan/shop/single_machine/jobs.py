@@ -121,17 +121,20 @@ class Recognised:
         Task of each job, int64 (n,).
     constant
         Tardiness of tasks that take no time, which no order changes.
+    start
+        Time 0 of the jobs in the Problem: its horizon's start or the release of all tasks.
     """
 
     problem: Problem
     jobs: Jobs
     task: IntArray
     constant: int
+    start: int
 
     def schedule(self, order: npt.ArrayLike) -> Schedule:
-        """The schedule that works the jobs off in this order from the start of the horizon on."""
+        """The schedule that works the jobs off in this order from the start on."""
         sequence = self.jobs.require_order(order)
-        begin = np.full(self.problem.tasks.count, self.problem.horizon_start, dtype=np.int64)
+        begin = np.full(self.problem.tasks.count, self.start, dtype=np.int64)
         times = self.jobs.processing[sequence]
         begin[self.task[sequence]] += np.cumsum(times) - times
         return Schedule.from_starts(self.problem, begin)
@@ -140,9 +143,9 @@ class Recognised:
 def recognise(problem: Problem) -> Recognised | None:
     """The jobs of a Problem that is one machine and total (weighted) tardiness, else None.
 
-    Everything else of the vocabulary (windows, calendars, setups, precedences, modes, optional
-    tasks, several tasks per job, other objectives) is declined. Jobs without a due date become
-    jobs that are never late. Tasks of no time are started first.
+    Everything else of the vocabulary (unequal releases, deadlines, calendars, setups,
+    precedences, modes, optional tasks, several tasks per job, other objectives) is declined. Jobs
+    without a due date become jobs that are never late. Tasks of no time are started first.
     """
     if not _plain(problem):
         return None
@@ -156,7 +159,12 @@ def recognise(problem: Problem) -> Recognised | None:
         return None
     timed = modes.duration > 0
     total = sum(modes.duration.tolist())
-    start = problem.horizon_start
+    release = tasks.release.copy()
+    release[own] = np.maximum(release[own], jobs.release[tasks.job[own]])
+    release = np.maximum(release, problem.horizon_start)
+    start = int(release.max(initial=problem.horizon_start))
+    if (release != start).any():
+        return None
     if problem.horizon_end - start < total:
         return None
     if abs(start) + total >= INFINITY:
@@ -172,7 +180,7 @@ def recognise(problem: Problem) -> Recognised | None:
         picked = Jobs(modes.duration[timed], due[timed], None if unit else weight[timed])
     except OptionError:
         return None
-    return Recognised(problem, picked, np.arange(n, dtype=np.int64)[timed], constant)
+    return Recognised(problem, picked, np.arange(n, dtype=np.int64)[timed], constant, start)
 
 
 def _plain(problem: Problem) -> bool:
@@ -188,9 +196,7 @@ def _plain(problem: Problem) -> bool:
         return False
     if tasks.optional.any() or tasks.blocking.any() or len(tasks.forbidden_start):
         return False
-    if (tasks.release > problem.horizon_start).any() or (tasks.deadline < INFINITY).any():
-        return False
-    if (jobs.release > problem.horizon_start).any() or (jobs.deadline < INFINITY).any():
+    if (tasks.deadline < INFINITY).any() or (jobs.deadline < INFINITY).any():
         return False
     if jobs.count and (np.diff(jobs.task_ptr) != 1).any():
         return False
