@@ -6,6 +6,6 @@
     python -m benchmarks.peers docs                        # tables in docs/benchmarks.md
 
 ``instances`` says on what, ``engines`` by whom, ``worker`` and ``runner`` how a run is made,
-``records`` how it is kept, ``scores`` what is computed from it, ``page`` and ``summary`` what is
+``journal`` how it is kept, ``scores`` what is computed from it, ``page`` and ``summary`` what is
 shown.
 """

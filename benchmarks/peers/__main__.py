@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchmarks.peers import engines, page, records, runner, summary
+from benchmarks.peers import engines, journal, page, runner, summary
 from benchmarks.peers.instances import SETS, Instance, collections_folder
 
 HERE = Path(__file__).resolve().parent
@@ -44,12 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
             seed=seed,
             grace=arguments.grace,
             warm_up=arguments.warm_up,
-            memory=arguments.memory * 1024 if arguments.memory else 0.85 * _physical(),
+            memory=arguments.memory * 1024 if arguments.memory else 0.9 * available_memory(),
         )
         for seed in arguments.seeds
     ]
     chosen = chosen_instances(arguments.sets, arguments.instances, arguments.first)
-    done = set() if arguments.again else {records.key(r) for r in records.load(arguments.records)}
+    done = set() if arguments.again else {journal.key(r) for r in journal.load(arguments.records)}
     jobs = list(runner.plan(chosen, arguments.engines, terms, done))
     if arguments.jobs * arguments.threads > (os.cpu_count() or 1):
         print("more threads than cores: times will not mean much", file=sys.stderr)
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     runner.warm_caches(jobs, arguments.compile)
     number = 0
 
-    def report(row: records.Row) -> None:
+    def report(row: journal.Row) -> None:
         nonlocal number
         number += 1
         value = row["status"] if row["objective"] is None else row["objective"]
@@ -75,14 +75,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if finished else 130
 
 
-def _physical() -> float:
-    """MiB of memory of the machine."""
+def available_memory() -> float:
+    """MiB that can be had now, or of the machine where the system does not say."""
+    table = Path("/proc/meminfo")
+    if table.is_file():
+        for line in table.read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) / 1024
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20)
 
 
 def render(path: Path, output: Path) -> None:
     """Write the page of recorded runs."""
-    rows = records.load(path)
+    rows = journal.load(path)
     if rows:
         output.write_text(page.render(rows), encoding="utf-8")
         print(f"wrote {output}")
@@ -129,7 +134,9 @@ def main() -> int:
     make.add_argument("--records", type=Path, default=RECORDS, help="file of recorded runs")
     make.add_argument("--jobs", type=int, default=1, help="runs at the same time")
     make.add_argument("--grace", type=float, default=10.0, help="seconds late before it is killed")
-    make.add_argument("--memory", type=float, help="GiB before it is killed; default 85 %%")
+    make.add_argument(
+        "--memory", type=float, help="GiB before it is killed; default 90 %% of what is free"
+    )
     make.add_argument("--warm-up", type=float, default=2.0, help="seconds, in each process")
     make.add_argument(
         "--compile", type=float, default=10.0, help="seconds per attempt to compile all"

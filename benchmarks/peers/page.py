@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.peers import charts, wording
 from benchmarks.peers.scores import (
     Group,
+    Standing,
     better_than_known,
     contradictions,
     duel,
@@ -42,7 +43,7 @@ th{font-weight:600;color:var(--soft);vertical-align:bottom}
 th:first-child,td:first-child,.left{text-align:left}
 td.best{background:var(--best);font-weight:600}
 td.wide{white-space:normal;text-align:left}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem}
+.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr));gap:1rem}
 figure{margin:0}figcaption{font-size:.88rem;color:var(--soft)}
 svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}
 .end{text-anchor:end}.mid{text-anchor:middle}.grid{stroke:var(--rule);fill:none}
@@ -110,19 +111,33 @@ def _circumstances(rows: list[Row], names: list[str]) -> str:
     return f"<details open><summary>Conditions</summary>{_table(('', ''), pairs)}</details>"
 
 
-def _overview(found: list[Group], names: list[str]) -> str:
-    if len(found) < 2:
+def _overview(shown: list[Group], names: list[str]) -> str:
+    if len(shown) < 2:
         return ""
     body = []
-    for group in found:
-        gaps = {e: standing(group, e).gap for e in group.engines}
-        shown = {e: wording.percent(g) for e, g in gaps.items() if g is not None}
-        best = wording.percent(min((g for g in gaps.values() if g is not None), default=None))
-        cells = [_marked(shown.get(e, ""), shown.get(e) == best) for e in names]
+    for group in shown:
+        found = {e: standing(group, e) for e in group.engines}
+        best = _least_gap(found.values())
+        cells = [
+            _marked(_gap_with_unsolved(found[e]), found[e].gap is not None and found[e].gap == best)
+            if e in found
+            else ""
+            for e in names
+        ]
         link = f'<a href="#{_anchor(group)}">{escape(wording.title(group))}</a>'
         body.append([link, str(len(group.cases)), *cells])
     head = ["set", "cases", *(f"{escape(e)}" for e in names)]
-    return "<h2>Mean gap to the best known value</h2>" + _table(head, body)
+    return "<h2>Mean gap to the reference</h2>" + _table(head, body)
+
+
+def _least_gap(standings: Iterable[Standing]) -> float | None:
+    """Of those that solved every case; a mean over the easy ones is no distinction."""
+    return min((s.gap for s in standings if s.gap is not None and not s.unsolved), default=None)
+
+
+def _gap_with_unsolved(found: Standing) -> str:
+    missing = f" ({found.unsolved} unsolved)" if found.unsolved else ""
+    return wording.percent(found.gap) + missing
 
 
 def _marked(text: str, best: bool) -> str:
@@ -174,7 +189,7 @@ def _figure(caption: str, picture: str) -> str:
 
 def _standings(group: Group) -> str:
     lines = [standing(group, engine) for engine in group.engines]
-    best = min((s.gap for s in lines if s.gap is not None and not s.unsolved), default=None)
+    best = _least_gap(lines)
     body = [
         [
             f"<code>{escape(s.engine)}</code>",
@@ -284,7 +299,7 @@ def _cell(row: Row | None, best: int | None, least: int | None) -> str:
         return f'<td title="{words}">{row["status"]} ({bound})</td>'
     text = (
         f"{row['objective']:,}{'*' if row['proven'] else ''} ({bound}) "
-        f"{wording.percent(gap(row['objective'], best), 1)} {row['seconds']:.1f}"
+        f"{wording.percent(gap(row['objective'], best), 1)} {row['seconds']:.1f} s"
     )
     return _marked(text, row["objective"] == least)
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import engines, records
+from benchmarks.peers import engines, journal
 from benchmarks.peers.instances import Instance
+from benchmarks.peers.journal import Row
 from benchmarks.peers.known import best_known
-from benchmarks.peers.records import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.1
@@ -81,7 +81,7 @@ def plan(
     chosen: Iterable[tuple[str, Instance]],
     names: list[str],
     terms: Iterable[Terms],
-    done: set[records.Key],
+    done: set[journal.Key],
 ) -> Iterator[Job]:
     """Runs still to make, engine after engine on an instance, each going first in turn."""
     chosen = list(chosen)
@@ -91,7 +91,7 @@ def plan(
             for place in range(len(names)):
                 name = names[(place + turn) % len(names)]
                 job = Job(set_name, instance, name, each)
-                if engines.takes(name, instance.kind) and records.key(job.row()) not in done:
+                if engines.takes(name, instance.kind) and journal.key(job.row()) not in done:
                     yield job
             turn += 1
 
@@ -119,9 +119,9 @@ def run(jobs: list[Job], path: Path, *, at_once: int, report: Callable[[Row], No
         row |= {
             **outcome,
             "best_known": known and known.row(),
-            **records.circumstances(engines.packages(job.engine)),
+            **journal.circumstances(engines.packages(job.engine)),
         }
-        records.append(path, row)
+        journal.append(path, row)
         report(row)
 
     with ThreadPoolExecutor(at_once) as pool:

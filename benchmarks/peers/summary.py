@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import records, wording
+from benchmarks.peers import journal, wording
 from benchmarks.peers.scores import Group, duel, groups, standing
 
 Row = dict[str, Any]
@@ -33,7 +33,7 @@ def renew(text: str, root: Path) -> str:
         path = root / match[2]
         if not path.is_file():
             raise FileNotFoundError(f"a block names {match[2]}, which is not there")
-        return f"{match[1]}\n{markdown(records.load(path))}\n{match[3]}"
+        return f"{match[1]}\n{markdown(journal.load(path))}\n{match[3]}"
 
     return _BLOCK.sub(block, text)
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from benchmarks.peers import charts, page, records, scores, summary, wording
+from benchmarks.peers import charts, journal, page, scores, summary, wording
 
 from tests.benchmarks.rows import run
 
@@ -64,8 +64,8 @@ def test_the_page_is_whole_and_needs_nothing_else() -> None:
 def test_the_page_shows_every_run_and_its_reference() -> None:
     """Proofs have a star, found references a dagger, failures their name."""
     text = page.render(_rows())
-    assert "55* (55) 0.0 % 0.6" in text
-    assert "58 (50) 5.5 % 10.0" in text
+    assert "55* (55) 0.0 % 0.6 s" in text
+    assert "58 (50) 5.5 % 10.0 s" in text
     assert "9†" in text
     assert "error (–)" in text
     assert "a table, 2026-01" in text
@@ -111,7 +111,7 @@ def test_numbers_in_words() -> None:
 def test_blocks_of_the_docs_are_renewed_from_the_records_they_name(tmp_path: Path) -> None:
     """What stands around them stays; doing it twice changes nothing."""
     for row in _rows():
-        records.append(tmp_path / "some.jsonl", row)
+        journal.append(tmp_path / "some.jsonl", row)
     text = "before\n<!-- peers: some.jsonl -->\nold\n<!-- /peers -->\nafter\n"
     once = summary.renew(text, tmp_path)
     assert once.startswith("before\n<!-- peers: some.jsonl -->\n")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks.peers import records, runner
+from benchmarks.peers import journal, runner
 from benchmarks.peers.instances import PROJECT, SHOP, Instance
 
 from makespan.generators import named_instance, random_rcpsp
@@ -19,9 +19,9 @@ def test_a_repeated_run_replaces_the_first(tmp_path: Path) -> None:
     """The last line of a run counts."""
     path = tmp_path / "new" / "runs.jsonl"
     for value in (12, 10):
-        records.append(path, run("makespan", "a", value))
-    records.append(path, run("makespan", "b", 7))
-    assert [r["objective"] for r in records.load(path)] == [10, 7]
+        journal.append(path, run("makespan", "a", value))
+    journal.append(path, run("makespan", "b", 7))
+    assert [r["objective"] for r in journal.load(path)] == [10, 7]
 
 
 def test_a_line_cut_off_by_a_crash_is_left_out(
@@ -31,17 +31,17 @@ def test_a_line_cut_off_by_a_crash_is_left_out(
     path = tmp_path / "runs.jsonl"
     whole = json.dumps(run("makespan", "a", 10))
     path.write_text(whole + "\n" + whole[:40], encoding="utf-8")
-    records.append(path, run("makespan", "b", 7))
-    assert [r["instance"] for r in records.load(path)] == ["a", "b"]
+    journal.append(path, run("makespan", "b", 7))
+    assert [r["instance"] for r in journal.load(path)] == ["a", "b"]
     assert "runs.jsonl:2" in capsys.readouterr().err
 
 
 def test_no_file_means_no_runs(tmp_path: Path) -> None:
     """The first call of a campaign finds nothing."""
-    assert records.load(tmp_path / "absent.jsonl") == []
+    assert journal.load(tmp_path / "absent.jsonl") == []
 
 
-def _plan(done: set[records.Key], names: list[str]) -> list[tuple[str, str]]:
+def _plan(done: set[journal.Key], names: list[str]) -> list[tuple[str, str]]:
     shop = Instance("s", SHOP, lambda: named_instance("ft06"))
     project = Instance("p", PROJECT, lambda: random_rcpsp(10, seed=1))
     terms = [runner.Terms(limit=10.0, threads=2, seed=0)]
@@ -61,7 +61,7 @@ def test_engines_take_turns_in_going_first() -> None:
 
 def test_recorded_runs_are_not_made_again() -> None:
     """Other threads, limits or engines are other runs."""
-    done = {records.key(run("makespan", "s", 5)), records.key(run("makespan", "p", 5, threads=1))}
+    done = {journal.key(run("makespan", "s", 5)), journal.key(run("makespan", "p", 5, threads=1))}
     assert _plan(done, ["makespan", "pyjobshop"]) == [
         ("s", "pyjobshop"),
         ("p", "pyjobshop"),
@@ -82,5 +82,5 @@ def test_published_records_are_readable_and_free_of_contradictions() -> None:
     assert files
     for file in files:
         lines = file.read_text(encoding="utf-8").splitlines()
-        assert len(records.load(file)) == len(lines), file
-        assert contradictions(records.load(file)) == [], file
+        assert len(journal.load(file)) == len(lines), file
+        assert contradictions(journal.load(file)) == [], file
