@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from makespan.solvers.board import Board
+from makespan.solvers.compiling import COMPILE_CLOCK
 
 _JOIN_SECONDS: Final = 0.05
 """The caller's thread stays in Python, for signal handlers run nowhere else."""
@@ -45,3 +47,7 @@ def join_workers(board: Board, work: Sequence[Work]) -> None:
     for thread in threads:
         while thread.is_alive():
             thread.join(_JOIN_SECONDS)
+            if board.over and COMPILE_CLOCK.active:
+                # Compilation cannot be interrupted, but the answer need not wait for it.
+                atexit.register(thread.join)
+                break

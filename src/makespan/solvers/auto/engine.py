@@ -14,6 +14,7 @@ from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import Status
 from makespan.solvers.auto.plan import Features, Plan, plan_for
 from makespan.solvers.board import Board, Relay
+from makespan.solvers.compiling import COMPILE_CLOCK
 from makespan.solvers.engine import ProgressCallback
 from makespan.solvers.local.search import Search, find_search
 from makespan.solvers.workers import Work, join_workers
@@ -196,9 +197,10 @@ class _Run:
 
     def _exact_later(self, threads: int) -> None:
         board = self._board
-        while not board.over and (
-            board.seconds < self._plan.exact_after or (self._plan.local and board.schedule is None)
-        ):
+        while not board.over and not COMPILE_CLOCK.active:
+            ready = board.schedule is not None or not self._plan.local
+            if ready and board.seconds >= self._plan.exact_after:
+                break
             time.sleep(_LOOK_EVERY)
         self._finish(self._exact(threads))
 

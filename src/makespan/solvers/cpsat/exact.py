@@ -14,6 +14,7 @@ from makespan.core.metrics import evaluate
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import TICK_LIMIT, ObjectiveKind, Status
 from makespan.solvers.board import Board
+from makespan.solvers.compiling import COMPILE_CLOCK
 from makespan.solvers.cpsat.backend import Recorder, schedule_of, search, status_of
 from makespan.solvers.cpsat.build import Build, build
 from makespan.solvers.cpsat.model import Expression
@@ -144,7 +145,7 @@ class ExactSearch:
     def _once(
         self, built: Build, level: int, expression: Expression, patience: float
     ) -> tuple[Status, bool]:
-        """One run of the backend, and whether it ended because its incumbent was stale."""
+        """One run of the backend, and whether it should go on from the incumbent of now."""
         board, model = self._board, built.model
         given = () if level == 0 else self._values()[:level]
         solver = cp_model.CpSolver()
@@ -165,7 +166,7 @@ class ExactSearch:
                 bound = min(bound, board.values[level])
             board.raise_bound(bound, by=NAME, level=level, given=given)
 
-        began = time.perf_counter()
+        began, compiled = time.perf_counter(), COMPILE_CLOCK.seconds
         interrupted = False
 
         def ended() -> bool:
@@ -194,8 +195,10 @@ class ExactSearch:
             board.raise_bound(expression, by=NAME, level=level, given=given)
         elif status is Status.OPTIMAL:
             board.raise_bound(self._values()[level], by=NAME, level=level, given=given)
+        # The backend's own limit knows nothing of time that compilation took meanwhile.
+        early = COMPILE_CLOCK.seconds > compiled and left is not None
         done = status in (Status.OPTIMAL, Status.INFEASIBLE) or board.over
-        return status, interrupted and not done
+        return status, (interrupted or early) and not done
 
     def _stale(self, level: int) -> bool:
         """Whether others have found a schedule that is better on this level or an earlier one."""
