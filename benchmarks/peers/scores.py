@@ -153,6 +153,8 @@ class Standing:
         Cases without a verified schedule.
     unscored
         Cases with a schedule but no gap: the reference is 0 and the value is not.
+    late
+        Cases with a schedule that came more than 5 % and half a second after the limit.
     longest, memory
         Most wall seconds and MiB of any run.
     """
@@ -164,6 +166,7 @@ class Standing:
     proofs: int
     unsolved: int
     unscored: int
+    late: int
     seconds: float | None
     longest: float | None
     memory: float | None
@@ -185,6 +188,10 @@ def standing(group: Group, engine: str) -> Standing:
         proofs=sum(r["proven"] for r in rows),
         unsolved=unsolved,
         unscored=sum(g is None for g in gaps) - unsolved,
+        late=sum(
+            r["objective"] is not None and (r["seconds"] or 0.0) > 1.05 * group.limit + 0.5
+            for r in rows
+        ),
         seconds=mean(seconds),
         longest=max(seconds, default=None),
         memory=max(memories, default=None),

@@ -92,6 +92,14 @@ def test_standing_counts_unsolved_and_unscored_runs() -> None:
     assert (found.unsolved, found.unscored, found.proofs, found.at_reference) == (1, 1, 1, 0)
 
 
+def test_schedules_that_come_late_are_counted() -> None:
+    """A little over the limit is the clock's business, more is the engine's."""
+    rows = [run("makespan", n, 5, seconds=s) for n, s in (("a", 10.0), ("b", 10.9), ("c", 11.1))]
+    rows.append(run("makespan", "d", None, seconds=15.0))
+    (group,) = scores.groups(rows)
+    assert scores.standing(group, "makespan").late == 1
+
+
 def test_trajectory_ends_with_the_verified_value() -> None:
     """What an engine told after it, or better than it, is not believed."""
     row = run("makespan", "a", 50, history=[[0.1, 80], [0.4, 50], [0.6, 49]], seconds=2.0)
