@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from makespan.io import write as write
     from makespan.io import write_schedule as write_schedule
     from makespan.solvers.explain import explain as explain
+    from makespan.solvers.repair import Repair as Repair
+    from makespan.solvers.repair import WhatIf as WhatIf
+    from makespan.solvers.repair import repair as repair
+    from makespan.solvers.repair import what_if as what_if
     from makespan.solvers.solving import solve as solve
     from makespan.viz import write_gantt as write_gantt
 
@@ -36,18 +40,22 @@ _HOME = {
     "MakespanError": "makespan.core.errors",
     "Problem": "makespan.core.problem",
     "ProblemBuilder": "makespan.core.builder",
+    "Repair": "makespan.solvers.repair",
     "Result": "makespan.core.result",
     "Schedule": "makespan.core.schedule",
     "Status": "makespan.core.vocabulary",
     "Trace": "makespan.core.trace",
     "Violation": "makespan.core.verify",
+    "WhatIf": "makespan.solvers.repair",
     "evaluate": "makespan.core.metrics",
     "explain": "makespan.solvers.explain",
     "named_instance": "makespan.generators",
     "read": "makespan.io",
     "read_schedule": "makespan.io",
+    "repair": "makespan.solvers.repair",
     "solve": "makespan.solvers.solving",
     "verify": "makespan.core.verify",
+    "what_if": "makespan.solvers.repair",
     "write": "makespan.io",
     "write_gantt": "makespan.viz",
     "write_schedule": "makespan.io",

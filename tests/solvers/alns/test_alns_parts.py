@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,7 +43,7 @@ def test_kept_pairs_hold_in_the_schedule(seed: int, free: int) -> None:
     for r, lane in picture.lanes.items():
         if problem.resources.kind[r] == ResourceKind.MACHINE:
             kept = [i for i in lane if not freed[i]]
-            for i, j in zip(kept[:-1], kept[1:], strict=True):
+            for i, j in itertools.pairwise(kept):
                 assert (i, j) in pairs
 
 
@@ -83,7 +85,7 @@ def test_operators_free_about_as_many_as_asked(name: str, seed: int, size: int, 
 
 def test_operators_take_schedules_without_present_tasks() -> None:
     """When everything is left out, operators still offer something to place."""
-    problem, schedule = planted_everything(12, seed=1)
+    problem, _schedule = planted_everything(12, seed=1)
     nothing = Schedule(np.zeros(12), np.zeros(12), np.full(12, -1))
     picture = picture_of(problem, nothing)
     for name in OPERATORS:

@@ -24,11 +24,7 @@ from makespan.solvers.alns.picture import Picture
 from makespan.solvers.board import Board
 from makespan.solvers.cpsat.backend import schedule_of, search, status_of
 from makespan.solvers.cpsat.build import Build, build
-from makespan.solvers.cpsat.options import Shape, earliest_first
-
-_FIRST_CONFLICTS: Final = 2000
-_FIRST_SHARES: Final = (1 / 128, 1 / 32, 1 / 8, 1.0)
-"""Parts of the safe horizon on which a first schedule is looked for, see the CP-SAT engine."""
+from makespan.solvers.cpsat.options import Shape
 
 _SIGNED: Final = frozenset(
     {ObjectiveKind.MAX_LATENESS, ObjectiveKind.TOTAL_COMPLETION, ObjectiveKind.TOTAL_FLOW_TIME}
@@ -73,22 +69,21 @@ class ModelRepair:
 
     Parameters
     ----------
-    horizon
-        Latest end of any task.
+    schedule
+        An incumbent, around which the horizon is drawn.
 
     Attributes
     ----------
+    horizon
+        Latest end of any task.
     complete
-        Whether the horizon keeps every schedule that could be better than ``schedule``, so that
+        Whether the horizon keeps every schedule that could be better than the incumbent, so that
         a search of everything proves something.
     """
 
-    def __init__(self, problem: Problem, board: Board, schedule: Schedule | None) -> None:
+    def __init__(self, problem: Problem, board: Board, schedule: Schedule) -> None:
         self.problem, self._board = problem, board
-        safe = horizon_bound(problem)
-        self.horizon, self.complete = safe, True
-        if schedule is not None:
-            self.horizon, self.complete = _horizon(problem, board, schedule, safe)
+        self.horizon, self.complete = _horizon(problem, board, schedule)
         self.build: Build = build(problem, horizon=self.horizon)
         self.levels = [self.build.terms.level(level) for level in problem.objective.levels]
         self._shapes = [Shape.of(problem, k) for k in range(len(self.levels))]
@@ -132,37 +127,15 @@ class ModelRepair:
             hint = self.build.model.hint_values(self.build.plan(picture.schedule))
             model.proto.solution_hint.vars.extend(range(len(hint)))
             model.proto.solution_hint.values.extend(hint)
-        solver = self._solver(level, effort, seed)
+        solver = small_solver(
+            self._shapes[level], effort=effort, seconds=self._board.left, seed=seed
+        )
         status = status_of(search(solver, model, self._ended), self.build)
         found = None
         if status in (Status.OPTIMAL, Status.FEASIBLE):
             found = schedule_of(self.build, solver)
         closed = status in (Status.OPTIMAL, Status.INFEASIBLE)
         return Outcome(found, closed, float(solver.deterministic_time))
-
-    def first(self, seed: int) -> Outcome:
-        """Any schedule at all, looked for on short horizons first."""
-        effort = 0.0
-        for share in _FIRST_SHARES:
-            built = self.build
-            if share < 1:
-                low = self.problem.horizon_start
-                built = build(self.problem, horizon=low + int((self.horizon - low) * share) + 1)
-            for quick in (True, False):
-                if self._board.over or (share < 1 and not quick):
-                    break
-                solver = self._solver(0, float("inf"), seed)
-                if quick:
-                    earliest_first(solver, _FIRST_CONFLICTS)
-                else:
-                    solver.parameters.stop_after_first_solution = True
-                status = status_of(search(solver, built.model.cp, self._ended), built)
-                effort += float(solver.deterministic_time)
-                if status in (Status.OPTIMAL, Status.FEASIBLE):
-                    return Outcome(schedule_of(built, solver), False, effort)
-                if status is Status.INFEASIBLE and share == 1:
-                    return Outcome(None, True, effort)
-        return Outcome(None, False, effort)
 
     def _restrict(self, model: cp_model.CpModel, picture: Picture, freed: np.ndarray) -> None:
         """Take their choices from the kept tasks of a copy of the model."""
@@ -216,28 +189,39 @@ class ModelRepair:
     def _ended(self) -> bool:
         return self._board.over
 
-    def _solver(self, level: int, effort: float, seed: int) -> cp_model.CpSolver:
-        """The backend on one thread, with as little preparation as small models need."""
-        solver = cp_model.CpSolver()
-        p = solver.parameters
-        p.num_workers = 1
-        p.random_seed = seed
-        p.catch_sigint_signal = False
-        p.absolute_gap_limit = 0.0
-        p.relative_gap_limit = 0.0
-        p.cp_model_probing_level = 0
-        p.symmetry_level = 0
-        p.linearization_level = int(self._shapes[level].relaxation)
-        if effort < float("inf"):
-            p.max_deterministic_time = effort
-        if self._board.left < float("inf"):
-            p.max_time_in_seconds = max(self._board.left, 0.0)
-        return solver
+
+def small_solver(
+    shape: Shape, *, effort: float | None, seconds: float, seed: int
+) -> cp_model.CpSolver:
+    """The backend on one thread, with as little preparation as small models need.
+
+    Parameters
+    ----------
+    effort
+        Deterministic seconds after which the best so far counts; None for no such limit.
+    seconds
+        Wall seconds left, possibly infinite.
+    """
+    solver = cp_model.CpSolver()
+    p = solver.parameters
+    p.num_workers = 1
+    p.random_seed = seed
+    p.catch_sigint_signal = False
+    p.absolute_gap_limit = 0.0
+    p.relative_gap_limit = 0.0
+    p.cp_model_probing_level = 0
+    p.symmetry_level = 0
+    p.linearization_level = int(shape.relaxation)
+    if effort is not None:
+        p.max_deterministic_time = effort
+    if seconds < float("inf"):
+        p.max_time_in_seconds = max(seconds, 0.0)
+    return solver
 
 
-def _horizon(problem: Problem, board: Board, schedule: Schedule, safe: int) -> tuple[int, bool]:
+def _horizon(problem: Problem, board: Board, schedule: Schedule) -> tuple[int, bool]:
     """A horizon with room around the schedule, and whether no better schedule ends later."""
-    first = problem.horizon_start
+    first, safe = problem.horizon_start, horizon_bound(problem)
     latest = max(schedule.makespan, first)
     terms = {term.kind: term.coefficient for term in problem.objective.levels[0]}
     weight = terms.pop(ObjectiveKind.MAKESPAN, 0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,9 @@ from makespan.core.schedule import Schedule
 from makespan.core.verify import verify
 from makespan.solvers.alns.adaptation import Roulette, Size
 from makespan.solvers.alns.destroy import OPERATORS, destroy
+from makespan.solvers.alns.first import first_schedule
 from makespan.solvers.alns.model_repair import ModelRepair
+from makespan.solvers.alns.patience import unless_over
 from makespan.solvers.alns.picture import Frame, Picture
 from makespan.solvers.alns.rule_repair import RuleRepair, WarmUp, same_or_better
 from makespan.solvers.board import Board
@@ -102,9 +105,8 @@ class LargeNeighbourhoodSearch:
                 break
             warm.done.wait(_WAIT)
         if board.schedule is None and not board.over and self._modelled:
-            outcome = ModelRepair(self.problem, board, None).first(self._seed)
-            self.infeasible = outcome.closed and outcome.schedule is None
-            board.adopt(outcome.schedule, by=_NAME)
+            schedule, self.infeasible = first_schedule(self.problem, board, self._seed)
+            board.adopt(schedule, by=_NAME)
         return board.schedule is not None
 
     def model(self, schedule: Schedule) -> ModelRepair | None:
@@ -113,7 +115,8 @@ class LargeNeighbourhoodSearch:
             return None
         with self._lock:
             if self._model is None or not self._model.holds(schedule):
-                self._model = ModelRepair(self.problem, self.board, schedule)
+                make = partial(ModelRepair, self.problem, self.board, schedule)
+                self._model = unless_over(self.board, make)
             return self._model
 
     def rules(self) -> RuleRepair | None:
