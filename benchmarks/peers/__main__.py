@@ -49,13 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
         for seed in arguments.seeds
     ]
     chosen = chosen_instances(arguments.sets, arguments.instances, arguments.first)
-    done = set() if arguments.again else {journal.key(r) for r in journal.load(arguments.records)}
+    done = set() if arguments.again else journal.done(journal.load(arguments.records))
     jobs = list(runner.plan(chosen, arguments.engines, terms, done))
     if arguments.jobs * arguments.threads > (os.cpu_count() or 1):
         print("more threads than cores: times will not mean much", file=sys.stderr)
     hours = len(jobs) * (arguments.limit + 4) / arguments.jobs / 3600
     print(f"{len(jobs)} runs to make, at most about {hours:.1f} hours", flush=True)
-    runner.warm_caches(jobs, arguments.compile)
+    failures = runner.warm_caches(jobs, arguments.compile)
+    if failures:
+        print(*failures, "nothing was run; choose others with --engines", sep="\n", file=sys.stderr)
+        return 1
     number = 0
 
     def report(row: journal.Row) -> None:
@@ -153,7 +156,10 @@ def main() -> int:
     commands.add_parser("sets", help="list the sets").set_defaults(act=show_sets)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    act: int = arguments.act(arguments)
+    try:
+        act: int = arguments.act(arguments)
+    except KeyboardInterrupt:
+        return 130
     return act
 
 

@@ -47,6 +47,11 @@ def load(path: Path) -> list[Row]:
     return list(rows.values())
 
 
+def done(rows: Iterable[Row]) -> set[Key]:
+    """Runs that need not be made again: all but those that an error ended."""
+    return {key(row) for row in rows if row["status"] != "error"}
+
+
 def append(path: Path, row: Row) -> None:
     """Add a run on a line of its own, whatever a crash left at the end of the file."""
     with _APPENDING:

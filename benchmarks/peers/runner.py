@@ -138,21 +138,24 @@ def run(jobs: list[Job], path: Path, *, at_once: int, report: Callable[[Row], No
     return not stop.is_set()
 
 
-def warm_caches(jobs: list[Job], seconds: float) -> None:
-    """Compile what the engines of makespan compile, so that no run waits for it.
+def warm_caches(jobs: list[Job], seconds: float) -> list[str]:
+    """Try every engine on a small instance of each kind; says which fail, and how.
 
-    A process whose time went into compiling may not reach every kernel; hence it is repeated until
-    nothing new is compiled.
+    What the engines of makespan compile is compiled here, so that no run waits for it. A process
+    whose time went into compiling may not reach every kernel; hence it is repeated until nothing
+    new is compiled.
     """
+    failures = []
     for engine, kind in sorted({(j.engine, j.instance.kind) for j in jobs}):
         request = {"engine": engine, "kind": kind, "warm_up": seconds}
-        for _ in range(_MOST_WARM_UPS if engines.ours(engine) else 0):
+        for _ in range(_MOST_WARM_UPS):
             before = _compiled()
             failed = measure(request, Terms(limit=0, threads=1, seed=0), threading.Event())
             if failed:
-                print(f"warm-up of {engine}, {kind}: {failed['message']}", file=sys.stderr)
-            if failed or _compiled() == before:
+                failures.append(f"{engine} fails on a small {kind}: {failed['message']}")
+            if failed or not engines.ours(engine) or _compiled() == before:
                 break
+    return failures
 
 
 def _compiled() -> int:

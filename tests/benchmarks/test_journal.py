@@ -69,6 +69,16 @@ def test_recorded_runs_are_not_made_again() -> None:
     ]
 
 
+def test_runs_that_failed_are_made_again() -> None:
+    """A run without a schedule in time is a result, an error is not."""
+    rows = [run("makespan", "s", None), run("makespan", "p", None, status="error")]
+    rows.append(run("pyjobshop", "p", None, status="killed"))
+    assert _plan(journal.done(rows), ["makespan", "pyjobshop"]) == [
+        ("s", "pyjobshop"),
+        ("p", "makespan"),
+    ]
+
+
 def test_an_engine_is_not_asked_for_what_it_cannot_express() -> None:
     """job-shop-lib has no projects."""
     assert _plan(set(), ["job-shop-lib"]) == [("s", "job-shop-lib")]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from benchmarks.peers import engines, runner
 from benchmarks.peers.classic import is_job_shop, require_classic
-from benchmarks.peers.instances import SHOP
+from benchmarks.peers.instances import SHOP, Instance
 from benchmarks.peers.worker import TINY, checked
 
 from makespan.core.problem import Problem
@@ -145,6 +145,18 @@ def test_an_error_in_the_process_is_recorded_with_its_last_words() -> None:
     found = runner.measure({**REQUEST, "instance": "ta99"}, terms, threading.Event())
     assert found["status"] == "error"
     assert "ta99" in found["message"]
+
+
+def test_an_engine_that_does_not_work_is_told_before_the_campaign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hours of recorded errors help nobody."""
+    shop = Instance("s", SHOP, lambda: named_instance("ft06"))
+    terms = runner.Terms(limit=1.0, threads=1, seed=0)
+    outcomes = {"bare-cpsat": {}, "pyjobshop": {"message": "no module"}}
+    monkeypatch.setattr(runner, "measure", lambda request, *_: outcomes[request["engine"]])
+    jobs = [runner.Job("some", shop, engine, terms) for engine in outcomes]
+    assert runner.warm_caches(jobs, 0.1) == ["pyjobshop fails on a small job shop: no module"]
 
 
 def test_a_wish_to_stop_ends_the_run_at_once() -> None:
