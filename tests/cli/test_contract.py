@@ -12,7 +12,17 @@ import pytest
 
 CONTRACT = json.loads(files("makespan.cli").joinpath("contract.schema.json").read_text("utf-8"))
 MANUAL = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
-COMMANDS = ("solve", "verify", "convert", "generate", "systems", "reproduce", "doctor", "error")
+COMMANDS = (
+    "solve",
+    "verify",
+    "repair",
+    "convert",
+    "generate",
+    "systems",
+    "reproduce",
+    "doctor",
+    "error",
+)
 
 
 def _fields(branch: dict[str, Any]) -> set[str]:

@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from makespan.cli._session import CANCELLED
 from makespan.core.errors import EngineError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from makespan.core.problem import Problem
     from makespan.core.result import Progress, Result
     from makespan.core.schedule import Schedule
+
+Outcome = TypeVar("Outcome")
 
 _TICK_SECONDS = 0.1
 
@@ -88,29 +90,41 @@ def run_engine(
     """
     from makespan import solve
 
+    def work(stop: threading.Event) -> Result:
+        return solve(
+            problem,
+            engine=engine,
+            time_limit=time_limit,
+            threads=threads,
+            seed=seed,
+            hint=hint,
+            on_progress=view.report,
+            stop=stop,
+        )
+
+    return run_watched(view, work)
+
+
+def run_watched(view: View, work: Callable[[threading.Event], Outcome]) -> tuple[Outcome, bool]:
+    """Do ``work``, which ends soon after its event is set, while ``view`` shows the progress.
+
+    Returns
+    -------
+    tuple
+        What it returned, and whether the user asked to stop before it was done.
+    """
     interrupts = _Interrupts()
-    outcome: list[Result] = []
+    outcome: list[Outcome] = []
     failure: list[BaseException] = []
 
-    def work() -> None:
+    def guarded() -> None:
         try:
             view.begin()
-            outcome.append(
-                solve(
-                    problem,
-                    engine=engine,
-                    time_limit=time_limit,
-                    threads=threads,
-                    seed=seed,
-                    hint=hint,
-                    on_progress=view.report,
-                    stop=interrupts.stop,
-                )
-            )
+            outcome.append(work(interrupts.stop))
         except BaseException as error:  # noqa: BLE001  # carried over to the main thread
             failure.append(error)
 
-    thread = threading.Thread(target=work, name="makespan-solve", daemon=True)
+    thread = threading.Thread(target=guarded, name="makespan-solve", daemon=True)
     try:
         with _listening(interrupts):
             thread.start()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from makespan.cli import convert, doctor, generate, reproduce, solve, systems, verify
+from makespan.cli import convert, doctor, generate, repair, reproduce, solve, systems, verify
 from makespan.cli._session import CANCELLED
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ def main(
 
 app.command("solve")(solve.solve)
 app.command("verify")(verify.verify)
+app.command("repair")(repair.repair)
 app.command("convert")(convert.convert)
 app.command("generate")(generate.generate)
 app.command("systems")(systems.systems)
