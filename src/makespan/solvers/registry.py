@@ -21,6 +21,7 @@ _SHIPPED: Final = {
     "cpsat": "makespan.solvers.cpsat:CpSatSolver",
     "dispatch": "makespan.solvers.dispatch:DispatchSolver",
     "local": "makespan.solvers.local:LocalSolver",
+    "ray": "makespan.solvers.distributed:RaySolver",
 }
 
 

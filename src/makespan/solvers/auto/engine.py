@@ -12,10 +12,11 @@ from makespan.core.problem import Objective, Problem
 from makespan.core.result import Result
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import Status
-from makespan.solvers.auto.plan import Features, Plan, plan_for
+from makespan.solvers.auto.plan import MEMBERS, Features, Plan, plan_for
 from makespan.solvers.board import Board, Relay
 from makespan.solvers.compiling import COMPILE_CLOCK
 from makespan.solvers.engine import ProgressCallback
+from makespan.solvers.exchange import Exchange, exchanging
 from makespan.solvers.local.search import Search, find_search
 from makespan.solvers.workers import Work, join_workers
 
@@ -39,14 +40,22 @@ class AutoOptions:
         an amount of work that no clock decides, so that equal seeds give equal results.
     deterministic_limit
         CP-SAT's machine-independent seconds in that mode.
+    only
+        Member that works alone, "local", "exact" or "neighbourhood", where it can; "" for all.
+    exchange
+        Other solves of the same problem to exchange incumbents and bounds with.
     """
 
     moves: int | None = None
     deterministic_limit: float = 1.0
+    only: str = ""
+    exchange: Exchange | None = None
 
     def __post_init__(self) -> None:
         if self.moves is not None and self.moves < 1:
             raise OptionError(f"moves is {self.moves}; it must be at least 1")
+        if self.only not in ("", *MEMBERS):
+            raise OptionError(f"no member {self.only!r}", hint=f"known: {', '.join(MEMBERS)}")
         if not self.deterministic_limit > 0:
             raise OptionError(
                 f"deterministic_limit is {self.deterministic_limit}; it must be positive"
@@ -77,11 +86,12 @@ class AutoSolver:
         found = find_search(_first_level(problem), probe, seed=seed, workers=threads, moves=1)
         features = Features.of(problem, "" if found is None else found.name)
         plan = plan_for(features, threads=threads, time_limit=time_limit)
+        plan = plan.alone(self.options.only, features, threads)
         if time_limit is None and not plan.exact and self.options.moves is None:
             time_limit = _LARGE_SECONDS
         board = Board(problem, time_limit=time_limit, stop=stop, on_progress=on_progress)
         run = _Run(board, plan, self.options, threads=threads, seed=seed, hint=hint)
-        with board.watch():
+        with board.watch(), exchanging(board, self.options.exchange):
             board.adopt(hint)
             run.work()
         result = board.result(engine=self.name, seed=seed, threads=threads, message=run.message())

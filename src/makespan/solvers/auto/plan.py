@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from makespan.core.problem import Problem
+
+MEMBERS: Final = ("local", "exact", "neighbourhood")
 
 EXACT_MODE_LIMIT: Final = 100_000
 """Above this many modes a CP-SAT model takes gigabytes."""
@@ -68,6 +70,18 @@ class Plan:
     exact: int
     neighbourhood: int
     exact_after: float
+
+    def alone(self, member: str, features: Features, threads: int) -> Plan:
+        """The plan with one member working alone, if it can; "" leaves it as it is."""
+        if member == "local" and features.search:
+            return replace(self, local_first=None, local=threads, exact=0, neighbourhood=0)
+        if member == "exact" and features.modes <= EXACT_MODE_LIMIT:
+            return replace(
+                self, local_first=0.0, local=0, exact=threads, neighbourhood=0, exact_after=0.0
+            )
+        if member == "neighbourhood":
+            return replace(self, local_first=0.0, local=0, exact=0, neighbourhood=threads)
+        return self
 
 
 def plan_for(features: Features, *, threads: int, time_limit: float | None) -> Plan:
