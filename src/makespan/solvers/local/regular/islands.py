@@ -20,7 +20,7 @@ from makespan.solvers.local.draw import Stream, draw, stream
 from makespan.solvers.local.regular._anneal import anneal
 from makespan.solvers.local.regular._plan import Plan, load
 from makespan.solvers.local.regular._start import INDICES, dispatch, urgency
-from makespan.solvers.local.regular.bounds import lower_bound
+from makespan.solvers.local.regular.bounds import chain_bound, machine_bound
 from makespan.solvers.local.regular.objective import Points
 from makespan.solvers.local.shapes import Shop
 
@@ -30,9 +30,9 @@ _POOL: Final = 6
 _DISPATCHED: Final = 30
 """Schedules dispatched at first."""
 
-_HOT: Final = 3.0
-_WARM: Final = 1.0
-_COLD: Final = 0.1
+_HOT: Final = 1.0
+_WARM: Final = 0.3
+_COLD: Final = 0.03
 """Temperatures at the beginning of the first and of later rounds, and at their ends, as multiples
 of the mean change of a move."""
 
@@ -65,7 +65,7 @@ class RegularSearch:
         self.seed = seed
         self.moves = moves
         self.urgency = urgency(shop, points)
-        board.raise_bound(lower_bound(shop, points), by=self.name)
+        board.raise_bound(chain_bound(shop, points), by=self.name)
 
     @property
     def name(self) -> str:
@@ -92,12 +92,15 @@ class Island:
         self.change = np.zeros(2)
         self.left = search.moves
         self.serial = -1
-        self.chance = np.array([300, 300 if self.shop.flexible else 0, 0], dtype=np.int64)
+        self.chance = np.array([300, 300 if self.shop.flexible else 0, 700], dtype=np.int64)
 
     def run(self) -> None:
         """Dispatch, anneal the best, and go on in rounds with children of the pool."""
         self.adopt()
         self.dispatch()
+        if self.worker == 0:
+            bound = machine_bound(self.shop, self.points, self.board)
+            self.board.raise_bound(bound, by=self.search.name)
         if not len(self.points.op) or not self.going:
             return  # no end counts, so that all schedules are equally good
         length = _ROUND * self.shop.count
