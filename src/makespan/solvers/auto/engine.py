@@ -147,6 +147,10 @@ class _Run:
             search = self._search(board, plan.local)
             if search is not None:
                 work += [(search.name, search.work, k) for k in range(plan.local)]
+        if plan.neighbourhood:
+            around = self._around(plan.neighbourhood)
+            if around is not None:
+                work += [(around.name, around.work, k) for k in range(plan.neighbourhood)]
         if plan.exact:
             work.append(("cpsat", self._exact_later, plan.exact))
         join_workers(board, work)
@@ -162,6 +166,17 @@ class _Run:
     def _search(self, board: Board, workers: int) -> Search | None:
         return find_search(
             board.problem, board, seed=self._seed, workers=workers, moves=self._options.moves
+        )
+
+    def _around(self, workers: int) -> Search | None:
+        from makespan.solvers.alns import search
+
+        return search(
+            self._board.problem,
+            self._board,
+            seed=self._seed,
+            workers=workers,
+            moves=self._options.moves,
         )
 
     def _local_first(self, seconds: float | None) -> None:
