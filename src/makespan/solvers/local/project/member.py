@@ -1,0 +1,221 @@
+"""The search of a project: a population per worker, champions through the board."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from makespan.core.metrics import evaluate
+from makespan.core.problem import Problem
+from makespan.core.vocabulary import IntArray
+from makespan.solvers.board import Board
+from makespan.solvers.local.project.bounds import lower_bound
+from makespan.solvers.local.project.cost import Price, dates, price, weights
+from makespan.solvers.local.project.desk import Desk, make_desk
+from makespan.solvers.local.project.evolve import breed
+from makespan.solvers.local.project.modes import find_modes
+from makespan.solvers.local.project.network import Project
+from makespan.solvers.local.project.population import Population, make_guide, make_population
+from makespan.solvers.local.search import Search
+
+_NAME: Final = "project"
+_MODE_SECONDS: Final = 20.0
+_SIZE: Final = 150
+_MOST: Final = 2000
+_GROWTH: Final = 1.5
+_PATIENCE: Final = 6
+"""Generations without progress after which a population is given up."""
+_CHAMPIONS: Final = 8
+_FAR: Final = 1 << 62
+
+
+def search(
+    problem: Problem,
+    board: Board,
+    *,
+    seed: int,
+    workers: int,  # noqa: ARG001  # every worker brings its own population
+    moves: int | None,
+) -> Search | None:
+    """Search for a resource-constrained project with a regular objective, else None.
+
+    Takes mandatory activities with one or more modes on renewables, machines and consumables,
+    precedence with minimum lags (not negative from end to start), and releases; one objective
+    level of regular terms. Declines what has no schedule, for exact engines to prove.
+    """
+    terms = weights(problem)
+    if terms is None:
+        return None
+    project = Project.of(problem, dates(problem, terms))
+    if project is None:
+        return None
+    costs = price(problem, project, terms)
+    if costs is None:
+        return None
+    modes = find_modes(project, min(board.left, _MODE_SECONDS), lambda: board.cancelled)
+    if modes is None:
+        return None
+    bound = lower_bound(problem, project, terms)
+    return ProjectSearch(problem, board, project, costs, modes, bound, seed, moves)
+
+
+class _Row(NamedTuple):
+    """One schedule, outside a population."""
+
+    cost: int
+    start: IntArray
+    mode: IntArray
+    mark: int
+
+    @classmethod
+    def of(cls, pool: Population, row: int) -> _Row:
+        """A copy of a row."""
+        return cls(
+            int(pool.cost[row]), pool.start[row].copy(), pool.mode[row].copy(), pool.mark[row]
+        )
+
+    def enter(self, pool: Population, row: int) -> None:
+        """Write the schedule into a row."""
+        pool.cost[row], pool.start[row], pool.mode[row], pool.mark[row] = self
+
+
+class ProjectSearch:
+    """A genetic algorithm per worker; see :mod:`makespan.solvers.local.project.evolve`.
+
+    Populations grow from round to round; every other one gets the champions of those before, and
+    every one gets the incumbents that others put on the board.
+    """
+
+    name = _NAME
+
+    def __init__(
+        self,
+        problem: Problem,
+        board: Board,
+        project: Project,
+        costs: Price,
+        modes: IntArray,
+        bound: int,
+        seed: int,
+        moves: int | None,
+    ) -> None:
+        self.problem, self.board, self.project, self.costs = problem, board, project, costs
+        self.guide = make_guide(project, costs, modes, seed)
+        self.bound, self.seed, self.moves = bound, seed, moves
+
+    def work(self, worker: int) -> None:
+        """Search until the board is over or the moves are spent."""
+        if worker == 0:
+            self.board.raise_bound(self.bound, by=self.name)
+        _Worker(self, worker).run()
+
+
+class _Worker:
+    """What one thread does, and what it has seen.
+
+    Attributes
+    ----------
+    offset
+        Objective less cost, the same for all schedules; None before the first.
+    target
+        Cost at which the bound is met.
+    """
+
+    def __init__(self, search: ProjectSearch, number: int) -> None:
+        self.search, self.board, self.project = search, search.board, search.project
+        self.desk: Desk = make_desk(
+            self.project, search.costs, search.seed, number, by_tick=self.project.by_tick
+        )
+        self.offset: int | None = None
+        self.target = -_FAR
+        self.serial = 0
+        self.champions: list[_Row] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether to stop: the board is over, or the moves are spent."""
+        moves = self.search.moves
+        return self.board.over or (moves is not None and int(self.desk.passes[0]) >= moves)
+
+    def run(self) -> None:
+        """Round after round; at least one schedule is made, whatever the time."""
+        size, rounds = _SIZE, 0
+        try:
+            while rounds == 0 or not self.ended:
+                rounds += 1
+                pool = make_population(self.project, size)
+                if rounds % 2 == 0 or rounds > 4:
+                    for champion in self.champions[-_CHAMPIONS:]:
+                        champion.enter(pool, int(pool.filled[0]))
+                        pool.filled[0] += 1
+                self._evolve(pool)
+                best = int(pool.cost[: pool.filled[0]].argmin())
+                self.champions.append(_Row.of(pool, best))
+                size = min(int(size * _GROWTH), _MOST)
+        finally:
+            self.board.count(self.search.name, int(self.desk.passes[0]))
+
+    def _evolve(self, pool: Population) -> None:
+        """Fill the population and evolve it until it stagnates."""
+        size = len(pool.cost)
+        self._breed(pool, 1)
+        self._import(pool)
+        while pool.filled[0] < size and not self.ended:
+            self._breed(pool, min(_SIZE, size - int(pool.filled[0])))
+        least, total, idle = int(pool.cost.min()), int(pool.cost.sum()), 0
+        while idle < _PATIENCE and not self.ended:
+            generations = 4 if size < 200 else 1
+            self._breed(pool, generations * size)
+            self._import(pool)
+            idle += generations
+            now, sum_now = int(pool.cost.min()), int(pool.cost.sum())
+            if now < least or sum_now < total - 0.02 * size:
+                least, total, idle = now, sum_now, 0
+
+    def _breed(self, pool: Population, children: int) -> None:
+        """Make children, and offer the best row if it is better than the incumbent."""
+        search = self.search
+        best = breed(
+            self.project.network,
+            search.costs,
+            self.desk,
+            search.guide,
+            pool,
+            self.board.halt,
+            children,
+            self.target,
+        )
+        cost = int(pool.cost[best])
+        if self.offset is not None and not self.board.improves((cost + self.offset,)):
+            return
+        schedule = self.project.schedule(pool.start[best], pool.mode[best])
+        values = evaluate(search.problem, schedule)
+        self.offset = values[0] - cost
+        self.target = search.bound - self.offset
+        if self.board.offer(values, schedule, by=search.name):
+            self.serial = self.board.serial
+
+    def _import(self, pool: Population) -> None:
+        """Let an incumbent that someone else found take the place of a row, or of a new one."""
+        values, schedule = self.board.values, self.board.schedule
+        if self.serial == self.board.serial or self.offset is None:
+            return
+        self.serial = self.board.serial
+        if values is None or schedule is None or self.board.values != values:
+            return  # changed meanwhile; seen again after the next children
+        read = self.project.read(schedule)
+        if read is None:
+            return
+        start, mode = read
+        salt = self.search.guide.salt
+        words = salt[0] * (start + 1).astype(np.uint64) + salt[1] * mode.astype(np.uint64)
+        mark = words.sum()
+        count = int(pool.filled[0])
+        if (pool.mark[:count] == mark).any():
+            return
+        row = int(pool.cost[:count].argmax())
+        if count < len(pool.cost):
+            row = count
+            pool.filled[0] += 1
+        _Row(values[0] - self.offset, start, mode, mark).enter(pool, row)
