@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.peers.scores import Group, gap_over_time, profile, sample_times, share_within
 
 WIDTH, HEIGHT = 460, 270
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 16, 42
+LEFT, RIGHT, TOP, BOTTOM = 52, 26, 16, 42
 Line = tuple[str, int, list[tuple[float, float]]]
 """Engine, number of its colour, points."""
 

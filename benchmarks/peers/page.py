@@ -173,7 +173,7 @@ def _section(group: Group, colours: dict[str, int]) -> str:
             ),
         )
     parts += [
-        f'<p class="soft">{len(group.cases)} cases ({kinds}). Reference: {known}.</p>',
+        f'<p class="soft">{wording.cases(group)} ({kinds}). Reference: {known}.</p>',
         _standings(group),
         _duels(group),
         _key(group, colours),

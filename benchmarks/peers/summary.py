@@ -44,7 +44,7 @@ def markdown(rows: list[Row]) -> str:
     engines = dict.fromkeys(e for group in found for e in group.engines)
     parts = []
     for group in found:
-        parts += [f"**{wording.title(group)}**, {len(group.cases)} cases", ""]
+        parts += [f"**{wording.title(group)}**, {wording.cases(group)}", ""]
         parts += [*_standings(group), "", *_duels(group), ""]
         parts += [f"Reference: {wording.references(group)}.", ""]
     conditions = "; ".join(f"{word}: {text}" for word, text in wording.circumstances(rows))

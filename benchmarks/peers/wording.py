@@ -42,6 +42,11 @@ def whole(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def cases(group: Group) -> str:
+    """How many cases a group has."""
+    return "1 case" if len(group.cases) == 1 else f"{len(group.cases)} cases"
+
+
 def title(group: Group) -> str:
     """Name of a group with what was equal for all."""
     workers = "1 thread" if group.threads == 1 else f"{group.threads} threads"
@@ -90,9 +95,9 @@ def references(group: Group) -> str:
         {f"{k['source']}" + (f", {k['date']}" if k["date"] else "") for k in known if k}
     )
     lacking = sum(not any(r["best_known"] for r in runs.values()) for runs in group.cases.values())
-    parts = [f"best known values from {'; '.join(sources)}"] if sources else []
+    parts = [f"best known values ({'; '.join(sources)})"] if sources else []
     if lacking:
-        few = "" if lacking == len(group.cases) else f"for {lacking} of {len(group.cases)} cases "
+        few = "" if lacking == len(group.cases) else f"for {lacking} of {cases(group)} "
         parts.append(f"{few}the best value found here")
     return " and ".join(parts)
 
