@@ -26,12 +26,6 @@ def joined(problem: Problem, extra: Problem) -> Problem:
     ProblemError
         If a name is taken or a resource missing, or ``extra`` says what cannot be carried over.
     """
-    if extra.links.count or extra.same_orders.count:
-        raise ProblemError(
-            f"the new work {extra.name!r} has links or same-order sets",
-            hint="state them in the problem that is being carried out",
-        )
-    resource = _matched(problem, extra)
     n, m, j = problem.tasks.count, problem.modes.count, problem.jobs.count
     for what, mine, theirs in (
         ("task", problem.tasks.names, extra.tasks.names),
@@ -43,6 +37,12 @@ def joined(problem: Problem, extra: Problem) -> Problem:
                 f"the new work has a {what} {clash!r}, and so has the plan",
                 hint="give the new one another name",
             )
+    if extra.links.count or extra.same_orders.count:
+        raise ProblemError(
+            f"the new work {extra.name!r} has links or same-order sets",
+            hint="state them in the problem that is being carried out",
+        )
+    resource = _matched(problem, extra)
     tasks, modes, jobs = extra.tasks, extra.modes, extra.jobs
     tasks = replace(tasks, job=np.where(tasks.job >= 0, tasks.job + j, -1).astype(np.int32))
     modes = replace(
