@@ -1,12 +1,3 @@
-"""Search of this shape: not there yet."""
+"""Permutation flow shops: iterated greedy search over sequences of jobs."""
 
-from makespan.core.problem import Problem
-from makespan.solvers.board import Board
-from makespan.solvers.local.search import Search
-
-
-def search(
-    problem: Problem, board: Board, *, seed: int, workers: int, moves: int | None
-) -> Search | None:
-    """None: no problem is of this shape yet."""
-    return None
+from makespan.solvers.local.flowshop.member import search as search
