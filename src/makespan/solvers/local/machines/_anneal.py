@@ -19,7 +19,16 @@ import numpy as np
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.jit import inner, kernel
 from makespan.solvers.local.draw import Stream, draw
-from makespan.solvers.local.machines._rows import Rows, change, settle, total_of, value_of, weigh
+from makespan.solvers.local.machines._rows import (
+    ONE,
+    ZERO,
+    Rows,
+    change,
+    settle,
+    total_of,
+    value_of,
+    weigh,
+)
 from makespan.solvers.local.machines._shape import FAR, Tables
 
 _LOOK_EVERY: Final = 256
@@ -60,7 +69,7 @@ def load(T: Tables, R: Rows, P: Plan) -> None:
         R.job[k, P.place[i]] = i
         R.size[k] += 1
     for k in range(len(R.size)):
-        settle(T, R, k, 0)
+        settle(T, R, k, ZERO)
 
 
 @inner
@@ -71,9 +80,7 @@ def near(span: int, random: Stream) -> int:
 
 
 @inner
-def propose_within(
-    R: Rows, k: int, p: int, random: Stream
-) -> tuple[int, int, int]:
+def propose_within(R: Rows, k: int, p: int, random: Stream) -> tuple[int, int, int]:
     """A new place for the job in place p of row k, or a partner to swap with.
 
     Returns low, count and resume as :func:`weigh` takes them, with the stretch filled in; a count
@@ -100,28 +107,26 @@ def propose_within(
     if kind == 1 or kind == 2:
         high = min(high, size - 1)
         for x in range(low, high + 1):
-            R.stretch[0, x - low] = R.job[k, x]
-        R.stretch[0, 0] = R.job[k, high]
-        R.stretch[0, high - low] = R.job[k, low]
+            R.stretch[x - low] = R.job[k, x]
+        R.stretch[0] = R.job[k, high]
+        R.stretch[high - low] = R.job[k, low]
         return low, high - low + 1, high + 1
     gap = high - low
     if q < p:
         for x in range(length):
-            R.stretch[0, x] = R.job[k, p + x]
+            R.stretch[x] = R.job[k, p + x]
         for x in range(gap):
-            R.stretch[0, length + x] = R.job[k, q + x]
+            R.stretch[length + x] = R.job[k, q + x]
     else:
         for x in range(gap):
-            R.stretch[0, x] = R.job[k, p + length + x]
+            R.stretch[x] = R.job[k, p + length + x]
         for x in range(length):
-            R.stretch[0, gap + x] = R.job[k, p + x]
+            R.stretch[gap + x] = R.job[k, p + x]
     return low, gap + length, high + length
 
 
 @inner
-def propose_across(
-    T: Tables, R: Rows, i: int, random: Stream
-) -> tuple[int, int, int]:
+def propose_across(T: Tables, R: Rows, i: int, random: Stream) -> tuple[int, int, int]:
     """Another machine for job i: it, the place there and how many jobs come back (0 or 1).
 
     Half the time the place is about where the other machine is as far as its own. The machine is
@@ -169,7 +174,7 @@ def weigh_within(
     T: Tables, R: Rows, largest: int, sums: int, k: int, low: int, count: int, resume: int
 ) -> int:
     """Objective after a change of one row; ``sums`` is the sum of costs now."""
-    weigh(T, R, k, low, 0, count, resume)
+    weigh(T, R, k, low, count, resume)
     value = sums - total_of(R, k) + R.found[0]
     if largest > 0:
         value += largest * peak_with(R, k, R.found[1], k, -FAR)
@@ -182,17 +187,28 @@ def weigh_across(
 ) -> int:
     """Objective after job i changed over to place q of another machine."""
     k, p = R.machine[i], R.place[i]
-    R.stretch[1, 0] = i
     if back == 1:
-        R.stretch[0, 0] = R.job[other, q]
-    weigh(T, R, k, p, 0, back, p + 1)
+        R.stretch[0] = R.job[other, q]
+    weigh(T, R, k, p, back, p + 1)
     value = sums - total_of(R, k) - total_of(R, other) + R.found[0]
     one = R.found[1]
-    weigh(T, R, other, q, 1, 1, q + back)
+    R.stretch[0] = i
+    weigh(T, R, other, q, ONE, q + back)
     value += R.found[0]
     if largest > 0:
         value += largest * peak_with(R, k, one, other, R.found[1])
     return value
+
+
+@inner
+def change_over(T: Tables, R: Rows, i: int, other: int, q: int, back: int) -> None:
+    """Make the move that :func:`weigh_across` tells the value of."""
+    k, p = R.machine[i], R.place[i]
+    if back == 1:
+        R.stretch[0] = R.job[other, q]
+    change(T, R, k, p, back, p + 1)
+    R.stretch[0] = i
+    change(T, R, other, q, ONE, q + back)
 
 
 @kernel
@@ -220,7 +236,7 @@ def anneal(
     value = value_of(R, largest)
     best = value
     unsaved = False
-    sums = 0
+    sums = ZERO
     for k in range(m):
         sums += total_of(R, k)
     heat = hot
@@ -236,7 +252,7 @@ def anneal(
         i = draw(random) % n
         if largest > 0 and m > 1 and draw(random) % 2 == 0:
             # Only the machine of the largest cost can lower it.
-            peak = peak_with(R, -1, -FAR, -1, -FAR)
+            peak = peak_with(R, ZERO - 1, -FAR, ZERO - 1, -FAR)
             k = R.machine[i]
             if R.after[k, 0] < peak:
                 k = 0
@@ -245,33 +261,31 @@ def anneal(
                 i = R.job[k, draw(random) % R.size[k]]
         k, p = R.machine[i], R.place[i]
         slack = -heat * math.log((draw(random) + 1) / 2147483648.0)
+        other = ZERO - 1
+        q = back = low = count = resume = ZERO
         if m > 1 and draw(random) % 2 == 0:
             other, q, back = propose_across(T, R, i, random)
             if other < 0:
                 continue
             found = weigh_across(T, R, largest, sums, i, other, q, back)
-            if found - value > slack:
-                continue
-            if unsaved and found > value:
-                store(R, P)
-                unsaved = False
-            sums -= total_of(R, k) + total_of(R, other)
-            change(T, R, k, p, 0, back, p + 1)
-            change(T, R, other, q, 1, 1, q + back)
-            sums += total_of(R, k) + total_of(R, other)
         else:
             low, count, resume = propose_within(R, k, p, random)
             if count == 0:
                 continue
             found = weigh_within(T, R, largest, sums, k, low, count, resume)
-            if found - value > slack:
-                continue
-            if unsaved and found > value:
-                store(R, P)
-                unsaved = False
-            sums -= total_of(R, k)
-            change(T, R, k, low, 0, count, resume)
-            sums += total_of(R, k)
+        if found - value > slack:
+            continue
+        if unsaved and found > value:
+            store(R, P)
+            unsaved = False
+        sums -= total_of(R, k)
+        if other >= 0:
+            sums -= total_of(R, other)
+            change_over(T, R, i, other, q, back)
+            sums += total_of(R, other)
+        else:
+            change(T, R, k, low, count, resume)
+        sums += total_of(R, k)
         value = found
         if value < best:
             best = value

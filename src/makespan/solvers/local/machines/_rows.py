@@ -8,13 +8,17 @@ the change whenever the same jobs were only reordered.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 
 from makespan.core.vocabulary import IndexArray, IntArray
 from makespan.solvers.jit import inner
 from makespan.solvers.local.machines._shape import FAR, Tables
+
+ZERO: Final = cast("int", np.int64(0))
+ONE: Final = cast("int", np.int64(1))
+"""Numbers that kernels pass on; as literals, each would have the callee compiled once more."""
 
 
 class Rows(NamedTuple):
@@ -32,7 +36,7 @@ class Rows(NamedTuple):
     machine, place
         Where each job is, int64 (n,).
     stretch
-        Room for changed stretches of two rows, int32 (2, n).
+        Room for the changed stretch of a row, int32 (n,).
     found
         Sum and largest cost of a row as just evaluated, int64 (2,).
     """
@@ -62,7 +66,7 @@ class Rows(NamedTuple):
             after=after,
             machine=np.zeros(n, dtype=np.int64),
             place=np.zeros(n, dtype=np.int64),
-            stretch=np.zeros((2, n), dtype=np.int32),
+            stretch=np.zeros(n, dtype=np.int32),
             found=np.zeros(2, dtype=np.int64),
         )
 
@@ -94,30 +98,30 @@ def peak_of(T: Tables, i: int, t: int) -> int:
 
 
 @inner
-def weigh(T: Tables, R: Rows, k: int, low: int, which: int, count: int, resume: int) -> None:
+def weigh(T: Tables, R: Rows, k: int, low: int, count: int, resume: int) -> None:
     """Sum and largest cost of row k in ``R.found`` were it changed.
 
-    After its first ``low`` jobs come ``count`` jobs of ``R.stretch[which]``, then its own from
+    After its first ``low`` jobs come ``count`` jobs of ``R.stretch``, then its own from
     place ``resume`` on.
     """
     t = T.start[k]
-    last = -1
-    total = 0
+    last = ZERO - 1
+    total = ZERO
     peak = -FAR
     if low > 0:
         t = R.end[k, low - 1]
-        last = R.job[k, low - 1]
+        last = ZERO + R.job[k, low - 1]
         total = R.total[k, low - 1]
         peak = R.before[k, low - 1]
     for x in range(count):
-        i = R.stretch[which, x]
+        i = ZERO + R.stretch[x]
         t = end_of(T, k, last, t, i)
         total += cost_of(T, i, t)
         peak = max(peak, peak_of(T, i, t))
         last = i
     size = R.size[k]
     for x in range(resume, size):
-        i = R.job[k, x]
+        i = ZERO + R.job[k, x]
         t = end_of(T, k, last, t, i)
         if t == R.end[k, x]:
             total += R.total[k, size - 1] + cost_of(T, i, t) - R.total[k, x]
@@ -134,17 +138,17 @@ def weigh(T: Tables, R: Rows, k: int, low: int, which: int, count: int, resume: 
 def settle(T: Tables, R: Rows, k: int, low: int) -> None:
     """Costs, machines and places of row k from place ``low`` on."""
     t = T.start[k]
-    last = -1
-    total = 0
+    last = ZERO - 1
+    total = ZERO
     peak = -FAR
     size = R.size[k]
     if low > 0:
         t = R.end[k, low - 1]
-        last = R.job[k, low - 1]
+        last = ZERO + R.job[k, low - 1]
         total = R.total[k, low - 1]
         peak = R.before[k, low - 1]
     for x in range(low, size):
-        i = R.job[k, x]
+        i = ZERO + R.job[k, x]
         t = end_of(T, k, last, t, i)
         total += cost_of(T, i, t)
         peak = max(peak, peak_of(T, i, t))
@@ -161,7 +165,7 @@ def settle(T: Tables, R: Rows, k: int, low: int) -> None:
 
 
 @inner
-def change(T: Tables, R: Rows, k: int, low: int, which: int, count: int, resume: int) -> None:
+def change(T: Tables, R: Rows, k: int, low: int, count: int, resume: int) -> None:
     """Make the change that :func:`weigh` tells the cost of."""
     size = R.size[k]
     shift = low + count - resume
@@ -172,7 +176,7 @@ def change(T: Tables, R: Rows, k: int, low: int, which: int, count: int, resume:
         for x in range(resume, size):
             R.job[k, x + shift] = R.job[k, x]
     for x in range(count):
-        R.job[k, low + x] = R.stretch[which, x]
+        R.job[k, low + x] = R.stretch[x]
     R.size[k] = size + shift
     settle(T, R, k, low)
 

@@ -12,7 +12,9 @@ from makespan.solvers.local.machines._shape import FAR, Tables
 
 
 @kernel
-def deal(T: Tables, P: Plan, order: IntArray, free: IntArray, last: IntArray, size: IntArray) -> None:
+def deal(
+    T: Tables, P: Plan, order: IntArray, free: IntArray, last: IntArray, size: IntArray
+) -> None:
     """Append the jobs in the given order, each where it ends first. O(n m).
 
     ``free``, ``last`` and ``size`` hold the starts, -1 and 0 of each machine and are used up.
