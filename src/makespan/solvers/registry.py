@@ -22,6 +22,7 @@ _SHIPPED: Final = {
     "dispatch": "makespan.solvers.dispatch:DispatchSolver",
     "local": "makespan.solvers.local:LocalSolver",
     "ray": "makespan.solvers.distributed:RaySolver",
+    "rolling": "makespan.solvers.rolling:RollingSolver",
 }
 
 
