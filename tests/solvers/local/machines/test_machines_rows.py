@@ -94,6 +94,7 @@ def wander(
 def tables(
     jobs: int, machines: int, *, seed: int, release: int = 0, setup: int = 0, low: int = 1
 ) -> Tables:
+    """Jobs with costs of every kind, some of them 0, and machines that some cannot use."""
     random = np.random.default_rng(seed)
     duration = random.integers(low, 21, (machines, jobs))
     if machines > 1:

@@ -34,6 +34,7 @@ TERMS = (
 def solve(
     problem: Problem, moves: int = 20_000, *, seed: int = 0, hint: Schedule | None = None
 ) -> Result:
+    """The engine on one thread, ended by the number of moves."""
     solver = LocalSolver(LocalOptions(moves=moves))
     return solver.solve(
         problem,
@@ -47,6 +48,7 @@ def solve(
 
 
 def takes(problem: Problem) -> bool:
+    """Whether the search is for this problem."""
     return search(problem, Board(problem), seed=0, workers=1, moves=1) is not None
 
 

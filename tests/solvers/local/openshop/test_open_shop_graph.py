@@ -75,6 +75,7 @@ def wander(T: Tables, S: State, moves: int, tenure: int, end: IntArray, random: 
 
 
 def tables(jobs: int, machines: int, high: int, release: int, seed: int) -> Tables:
+    """A full open shop of random times and releases."""
     random = np.random.default_rng(seed)
     job, machine = (a.ravel() for a in np.mgrid[0:jobs, 0:machines])
     n = jobs * machines

@@ -1,4 +1,4 @@
-"""Single and parallel machines in flat arrays: jobs of one operation, each on one of its machines."""
+"""Single and parallel machines in flat arrays: jobs of one operation, each with a choice."""
 
 from __future__ import annotations
 

@@ -10,7 +10,12 @@ from makespan.solvers.local.search import Search
 
 
 def search(
-    problem: Problem, board: Board, *, seed: int, workers: int, moves: int | None
+    problem: Problem,
+    board: Board,
+    *,
+    seed: int,
+    workers: int,  # noqa: ARG001  # islands need not know how many there are
+    moves: int | None,
 ) -> Search | None:
     """Tabu search if the problem is an open shop with the makespan to minimise, else None."""
     shop = OpenShop.of(problem)

@@ -15,11 +15,11 @@ from makespan.solvers.local.openshop._tabu import State, descend
 
 _NAME: Final = "open shop"
 _UNLIMITED: Final = 1 << 60
-_PATIENCE: Final = 2_000
+_PATIENCE: Final = 1_000
 """Iterations without a better schedule after which one tabu search ends."""
 _TENURE: Final = 3
 """Least iterations for which a reversed order stays tabu."""
-_SMALLEST: Final = 10
+_SMALLEST: Final = 20
 _GROWTH: Final = 5
 _LARGEST: Final = 40
 """Sizes of populations: that of the first, by how much the next ones are larger, the limit."""
