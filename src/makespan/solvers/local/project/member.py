@@ -17,6 +17,7 @@ from makespan.solvers.local.project.evolve import breed
 from makespan.solvers.local.project.modes import find_modes
 from makespan.solvers.local.project.network import Project
 from makespan.solvers.local.project.population import Population, make_guide, make_population
+from makespan.solvers.local.project.windows import right_justified, shorten
 from makespan.solvers.local.search import Search
 
 _NAME: Final = "project"
@@ -27,6 +28,12 @@ _GROWTH: Final = 1.5
 _PATIENCE: Final = 6
 """Generations without progress after which a population is given up."""
 _CHAMPIONS: Final = 8
+_WINDOW: Final = 30
+_EFFORT: Final = 0.1
+_WINDOW_SHARE: Final = 0.3
+"""Windows may take this share of the time that the population before them took."""
+_WINDOW_COUNT: Final = 4
+"""Windows after a population where moves are counted, not seconds."""
 _FAR: Final = 1 << 62
 
 
@@ -110,6 +117,12 @@ class ProjectSearch:
             self.board.raise_bound(self.bound, by=self.name)
         _Worker(self, worker).run()
 
+    def mark(self, start: IntArray, mode: IntArray) -> int:
+        """The hash of a schedule, as the kernel computes it."""
+        salt = self.guide.salt
+        words = salt[0] * (start + 1).astype(np.uint64) + salt[1] * mode.astype(np.uint64)
+        return words.sum()
+
 
 class _Worker:
     """What one thread does, and what it has seen.
@@ -131,6 +144,13 @@ class _Worker:
         self.target = -_FAR
         self.serial = 0
         self.champions: list[_Row] = []
+        self.dice = np.random.default_rng([search.seed, number])
+        self.windows = (
+            len(search.costs.due) == 0
+            and self.project.by_tick
+            and len(self.project.capacity) > 0
+            and self.project.count > _WINDOW // 2
+        )
 
     @property
     def ended(self) -> bool:
@@ -149,9 +169,14 @@ class _Worker:
                     for champion in self.champions[-_CHAMPIONS:]:
                         champion.enter(pool, int(pool.filled[0]))
                         pool.filled[0] += 1
+                began = self.board.seconds
                 self._evolve(pool)
                 best = int(pool.cost[: pool.filled[0]].argmin())
-                self.champions.append(_Row.of(pool, best))
+                champion = _Row.of(pool, best)
+                if self.windows and not self.ended:
+                    until = began + (1 + _WINDOW_SHARE) * (self.board.seconds - began)
+                    champion = self._reopen(champion, until)
+                self.champions.append(champion)
                 size = min(int(size * _GROWTH), _MOST)
         finally:
             self.board.count(self.search.name, int(self.desk.passes[0]))
@@ -196,6 +221,35 @@ class _Worker:
         if self.board.offer(values, schedule, by=search.name):
             self.serial = self.board.serial
 
+    def _reopen(self, row: _Row, until: float) -> _Row:
+        """The schedule after attempts to end earlier by freeing windows of it."""
+        clocked = self.search.moves is None
+        tried = 0
+        while not self.ended and tried < self.project.count:
+            if (self.board.seconds >= until) if clocked else (tried >= _WINDOW_COUNT):
+                break
+            end = int((row.start + self.project.network.duration[row.mode]).max())
+            late = right_justified(self.project, row.start, row.mode, end)
+            order = np.argsort(row.start + late, kind="stable")
+            places = max(1, self.project.count - _WINDOW // 2)
+            place = int(self.dice.integers(places)) - _WINDOW // 4
+            free = order[max(place, 0) : place + _WINDOW]
+            tried += 1
+            found = shorten(
+                self.project, row.start, late, row.mode, free, _EFFORT, lambda: self.board.over
+            )
+            if found is not None:
+                row = self._offer_row(found, row.mode)
+        return row
+
+    def _offer_row(self, start: IntArray, mode: IntArray) -> _Row:
+        """The row of a schedule that another search made; an incumbent if it is better."""
+        schedule = self.project.schedule(start, mode)
+        values = evaluate(self.search.problem, schedule)
+        if self.board.offer(values, schedule, by=self.search.name):
+            self.serial = self.board.serial
+        return _Row(values[0] - (self.offset or 0), start, mode, self.search.mark(start, mode))
+
     def _import(self, pool: Population) -> None:
         """Let an incumbent that someone else found take the place of a row, or of a new one."""
         values, schedule = self.board.values, self.board.schedule
@@ -208,9 +262,7 @@ class _Worker:
         if read is None:
             return
         start, mode = read
-        salt = self.search.guide.salt
-        words = salt[0] * (start + 1).astype(np.uint64) + salt[1] * mode.astype(np.uint64)
-        mark = words.sum()
+        mark = self.search.mark(start, mode)
         count = int(pool.filled[0])
         if (pool.mark[:count] == mark).any():
             return
