@@ -1,0 +1,73 @@
+"""Lower bounds of shops against hand-computed and exhaustive values."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.solvers.local.shop.shop_support import problem_of
+
+from makespan.generators import named_instance
+from makespan.solvers.local.shapes import Shop
+from makespan.solvers.local.shop.bounds import bounds, one_machine, parallel
+
+JOBS = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 9), st.integers(0, 12)), min_size=1, max_size=6
+)
+
+
+def least_end(jobs: list[tuple[int, int, int]]) -> int:
+    """Best schedule of one machine with heads and tails, by trying all orders."""
+    best = 1 << 60
+    for order in permutations(jobs):
+        now = end = 0
+        for head, duration, tail in order:
+            now = max(now, head) + duration
+            end = max(end, now + tail)
+        best = min(best, end)
+    return best
+
+
+@given(JOBS)
+@settings(max_examples=150, deadline=None)
+def test_one_machine_bound_is_at_most_the_best_order(jobs: list[tuple[int, int, int]]) -> None:
+    head, duration, tail = (np.array(column) for column in zip(*jobs, strict=True))
+    bound = one_machine(head, duration, tail)
+    assert bound <= least_end(jobs)
+    # No weaker than what every set of all jobs says at once.
+    assert bound >= max(h + d + t for h, d, t in jobs)
+    assert bound >= int(head.min() + duration.sum() + tail.min())
+
+
+@given(JOBS)
+@settings(max_examples=150, deadline=None)
+def test_bound_of_one_parallel_machine_is_at_most_the_best_order(
+    jobs: list[tuple[int, int, int]],
+) -> None:
+    head, duration, tail = (np.array(column) for column in zip(*jobs, strict=True))
+    assert parallel(head, duration, tail, 1) <= least_end(jobs)
+
+
+def test_preemption_closes_what_heads_and_tails_leave_open() -> None:
+    head, duration, tail = np.array([0, 1, 5]), np.array([4, 2, 3]), np.array([1, 8, 2])
+    # 0 runs in [0,1) and [3,6), 1 in [1,3), 2 in [6,9): ends 7, 11, 11.
+    assert one_machine(head, duration, tail) == 11
+
+
+def test_bounds_of_classic_shops() -> None:
+    for name, optimum in (("la01", 666), ("la05", 593), ("ft06", 55)):
+        shop = Shop.of(named_instance(name))
+        assert shop is not None
+        found = max(bounds(shop))
+        assert found <= optimum
+        if name != "ft06":
+            assert found == optimum
+
+
+def test_work_that_can_only_move_within_a_set_of_machines_counts_there() -> None:
+    chains = [[(0, [(0, 10), (1, 10)])] for _ in range(3)] + [[(0, [(2, 1)])]]
+    shop = Shop.of(problem_of(chains, 3))
+    assert shop is not None
+    assert max(bounds(shop)) == 15
