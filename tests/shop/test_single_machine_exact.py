@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.shop.single_machine_support import brute_force, drawn_jobs, some_jobs
+from tests.shop.single_machine_support import drawn_jobs, some_jobs
 
 from makespan.core.errors import OptionError, UnsupportedError
 from makespan.core.metrics import evaluate
@@ -35,12 +35,13 @@ FACTORS = [(t, r) for t in (0.2, 0.4, 0.6, 0.8) for r in (0.2, 0.4, 0.6, 0.8, 1.
 """Tardiness factor and due-date range of the twenty classes."""
 
 
-@given(jobs=some_jobs(most=7))
-@settings(max_examples=80, deadline=None)
+@given(jobs=some_jobs(most=10))
+@settings(max_examples=100, deadline=None)
 def test_decomposition_finds_the_optimum(jobs: Jobs) -> None:
-    """Equals trying every order, on jobs full of ties."""
+    """Equals dynamic programming, on jobs full of ties."""
     found = decompose(jobs)
-    assert found.value == jobs.total_tardiness(found.order) == brute_force(jobs)
+    optimum = jobs.total_tardiness(subset_order(jobs))
+    assert found.value == jobs.total_tardiness(found.order) == optimum
 
 
 @pytest.mark.parametrize("largest", [1, 3, 10, 100])
@@ -117,7 +118,12 @@ def test_the_positional_program_agrees(inequality: bool, weighted: bool) -> None
 
 
 def test_the_positional_program_at_its_edges(capfd: pytest.CaptureFixture[str]) -> None:
-    """No job, one job, zero times; too many, too large; stopped; and it prints nothing."""
+    """No job, one job, zero times; too many, too large; stopped; and it prints nothing.
+
+    But for the licence line that HiGHS prints once per process before it can be asked not to.
+    """
+    solve_positional(drawn_jobs(1, 3))
+    capfd.readouterr()
     none = np.empty(0, dtype=np.int64)
     assert solve_positional(Jobs(none, none)).proved
     assert solve_positional(Jobs(np.array([4]), np.array([-1]))).value == 5

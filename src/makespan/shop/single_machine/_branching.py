@@ -39,7 +39,8 @@ BEST: Final = 9
 TAKEN: Final = 10
 PART: Final = 11
 SECOND: Final = 12
-FRAME: Final = 13
+SLOT: Final = 13
+FRAME: Final = 14
 """Columns of a frame, and their number.
 
 Its jobs are ``arena[place : place + count]``, by due date as modified at ``start``, which is the
@@ -47,7 +48,8 @@ time after the ``lead`` jobs that are fixed in front. ``fixed`` is the tardiness
 in front and behind. ``longest`` is the place of the longest job among them, ``here`` the one tried
 for it now, ``clock`` its completion there, ``latest`` the running maximum of its second
 elimination rule, ``part`` the tardiness of the trial so far, ``second`` whether the jobs behind
-are being solved. ``taken`` is the place of the best trial, ``best`` its value.
+are being solved. ``taken`` is the place of the best trial, ``best`` its value, ``slot`` the row of
+the table to keep it in.
 """
 
 _PROBES: Final = 8
@@ -194,6 +196,7 @@ def _open(
         frame[BEST] = table[at, VALUE]
         frame[TAKEN] = low + table[at, CHOICE]
         return True
+    frame[SLOT] = -1 - at
     clock = frame[START]
     for i in range(low, longest):
         clock += p[jobs[i]]
@@ -292,7 +295,8 @@ def solve_set(
         low, m, longest = frame[PLACE], frame[COUNT], frame[LONGEST]
         if not done and not descend and not _advance(jobs, due, frame, p, d):
             _spell(jobs, low, m, words)
-            at = -1 - _slot(table, words, m, frame[START])
+            # What has been kept there since is lost, which is rare, and costs time only.
+            at = frame[SLOT]
             if table[at, SIZE] == 0:
                 tally[STORED] += 1
             table[at, SIZE] = m

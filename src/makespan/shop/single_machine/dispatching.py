@@ -169,8 +169,13 @@ def atc(now: Moment, *, lookahead: float = 2.0) -> FloatArray:
     slack = np.maximum(now.due - now.processing - now.time, 0)
     scale = lookahead * now.mean
     wait = slack / scale if scale > 0 else np.zeros(len(slack))
-    timeless, worthless = now.processing == 0, now.weight == 0
-    cost = np.log(np.where(timeless, 1, now.processing).astype(np.float64))
-    worth = np.log(np.where(worthless, 1, now.weight).astype(np.float64))
-    score = np.where(worthless, np.inf, cost - worth + wait)
-    return np.asarray(np.where(timeless, -np.inf, score))
+    return np.asarray(log_cost(now.processing, now.weight) + wait)
+
+
+def log_cost(processing: IntArray, weight: IntArray) -> FloatArray:
+    """log(p / w); minus infinity for jobs of no time, infinity for others of no weight."""
+    timeless, worthless = processing == 0, weight == 0
+    cost = np.log(np.where(timeless, 1, processing).astype(np.float64))
+    worth = np.log(np.where(worthless, 1, weight).astype(np.float64))
+    score = np.where(worthless, np.inf, cost - worth)
+    return np.asarray(np.where(timeless, -np.inf, score), dtype=np.float64)

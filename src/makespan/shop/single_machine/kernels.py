@@ -21,20 +21,26 @@ ATC: Final = 2
 
 
 @kernel
-def dispatch_order(rule: int, p: FloatArray, d: FloatArray, w: FloatArray, k: float) -> IntArray:
-    """Order of a list rule; O(n^2). ``k`` is the look-ahead of ATC."""
+def dispatch_order(rule: int, p: FloatArray, d: FloatArray, base: FloatArray, k: float) -> IntArray:
+    """Order of a list rule; O(n^2).
+
+    Parameters
+    ----------
+    base
+        Part of the score of ATC that does not depend on the clock; may be infinite.
+    k
+        Look-ahead of ATC.
+    """
     n = len(p)
     order = np.empty(n, dtype=np.int64)
-    left = np.arange(n)
-    lp, ld, lw = p.copy(), d.copy(), w.copy()
-    log_p, log_w = np.empty(n), np.empty(n)
-    if rule == ATC:
-        for i in range(n):
-            log_p[i] = np.log(p[i]) if p[i] > 0 else -np.inf
-            log_w[i] = np.log(w[i]) if w[i] > 0 else -np.inf
-    score = np.empty(n)
+    left = np.empty(n, dtype=np.int64)
+    lp, ld, lb, score = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     total = 0.0
     for i in range(n):
+        left[i] = i
+        lp[i] = p[i]
+        ld[i] = d[i]
+        lb[i] = base[i]
         total += p[i]
     t = 0.0
     for done in range(n):
@@ -59,12 +65,7 @@ def dispatch_order(rule: int, p: FloatArray, d: FloatArray, w: FloatArray, k: fl
             scale = k * (total / u)
             for i in range(u):
                 wait = max(ld[i] - lp[i] - t, 0.0) / scale if scale > 0 else 0.0
-                if lp[i] == 0:
-                    score[i] = -np.inf
-                elif lw[i] == 0:
-                    score[i] = np.inf
-                else:
-                    score[i] = log_p[left[i]] - log_w[left[i]] + wait
+                score[i] = lb[i] + wait
         place = 0
         least = score[0]
         for i in range(1, u):
@@ -75,7 +76,7 @@ def dispatch_order(rule: int, p: FloatArray, d: FloatArray, w: FloatArray, k: fl
         t += lp[place]
         total -= lp[place]
         for i in range(place, u - 1):
-            left[i], lp[i], ld[i], lw[i] = left[i + 1], lp[i + 1], ld[i + 1], lw[i + 1]
+            left[i], lp[i], ld[i], lb[i] = left[i + 1], lp[i + 1], ld[i + 1], lb[i + 1]
     return order
 
 
@@ -84,7 +85,9 @@ def psk_order(p: IntArray, d: IntArray) -> IntArray:
     """Panwalkar, Smith and Koulamas; O(n^2)."""
     n = len(p)
     order = np.empty(n, dtype=np.int64)
-    left = np.arange(n)
+    left = np.empty(n, dtype=np.int64)
+    for i in range(n):
+        left[i] = i
     t = 0
     for done in range(n):
         u = n - done
@@ -109,9 +112,10 @@ def psk_order(p: IntArray, d: IntArray) -> IntArray:
 def eddc_order(p: IntArray, d: IntArray) -> IntArray:
     """Backward insertion by due dates as long as they fall; O(n^2)."""
     n = len(p)
-    order = np.arange(n)
+    order = np.empty(n, dtype=np.int64)
     total = 0
     for i in range(n):
+        order[i] = i
         before = total
         j = i
         while j > 0 and d[order[j]] < d[order[j - 1]]:
@@ -126,41 +130,14 @@ def eddc_order(p: IntArray, d: IntArray) -> IntArray:
 
 
 @kernel
-def greedy_order(p: IntArray, d: IntArray, w: IntArray) -> IntArray:
-    """The job next after which the rest, kept in the given order, is least tardy; O(n^3)."""
-    n = len(p)
-    order = np.empty(n, dtype=np.int64)
-    left = np.arange(n)
-    t = 0
-    for done in range(n):
-        u = n - done
-        best, choice = -1, 0
-        for k in range(u):
-            clock = t + p[left[k]]
-            late = max(0, clock - d[left[k]]) * w[left[k]]
-            for i in range(u):
-                if i != k:
-                    clock += p[left[i]]
-                    late += max(0, clock - d[left[i]]) * w[left[i]]
-                if best >= 0 and late >= best:
-                    break
-            if best < 0 or late < best:
-                best, choice = late, k
-        order[done] = left[choice]
-        t += p[left[choice]]
-        for i in range(choice, u - 1):
-            left[i] = left[i + 1]
-    return order
-
-
-@kernel
 def augment_order(order: IntArray, p: IntArray, d: IntArray, w: IntArray) -> IntArray:
     """Moves to the end of the growing front; O(n^3) at worst, a move is tried in O(jobs behind)."""
     n = len(order)
-    front = order.copy()
+    front = np.empty(n, dtype=np.int64)
     end = np.empty(n, dtype=np.int64)
     clock = 0
     for m in range(n):
+        front[m] = order[m]
         clock += p[front[m]]
         end[m] = clock
         i = 0

@@ -9,6 +9,8 @@ Valid inequality [paper]: C[j] >= p[j] + sum over k of pi[j,k] u[j,k], where pi[
 the k shortest times of the other jobs, the least work before position k (from 0). The same bound
 on tardiness, T[j] >= sum over k of max(0, pi[j,k] + p[j] - d[j]) u[j,k], is ours; it holds because
 u[j,.] is a unit vector in every solution.
+
+HiGHS prints its licence line to standard output once per process, whatever its options.
 """
 
 from __future__ import annotations

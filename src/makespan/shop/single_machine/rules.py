@@ -37,9 +37,15 @@ from makespan.core.schedule import Schedule
 from makespan.core.verify import verify
 from makespan.core.vocabulary import IntArray
 from makespan.shop.single_machine import kernels
-from makespan.shop.single_machine.dispatching import Limit, Rule, dispatch, shortest_first
+from makespan.shop.single_machine.dispatching import (
+    Limit,
+    Rule,
+    dispatch,
+    log_cost,
+    shortest_first,
+)
 from makespan.shop.single_machine.jobs import Jobs, require_recognised
-from makespan.shop.single_machine.orders import augment, due_then_shortest
+from makespan.shop.single_machine.orders import augment, due_then_shortest, greedy
 
 OrderRule = Callable[[Jobs], IntArray]
 """The whole order of the jobs at once."""
@@ -52,8 +58,8 @@ def _listed(code: int, *, by_index: bool = False) -> OrderRule:
         first = np.arange(len(jobs), dtype=np.int64) if by_index else shortest_first(jobs)
         p = jobs.processing[first].astype(np.float64)
         d = jobs.due[first].astype(np.float64)
-        w = _weights(jobs)[first].astype(np.float64)
-        return np.asarray(first[kernels.dispatch_order(code, p, d, w, _LOOKAHEAD)])
+        base = log_cost(jobs.processing[first], _weights(jobs)[first])
+        return np.asarray(first[kernels.dispatch_order(code, p, d, base, _LOOKAHEAD)])
 
     return order
 
@@ -72,12 +78,6 @@ def _eddc(jobs: Jobs) -> IntArray:
     return np.asarray(first[kernels.eddc_order(jobs.processing[first], jobs.due[first])])
 
 
-def _greedy(jobs: Jobs) -> IntArray:
-    first = due_then_shortest(jobs)
-    found = kernels.greedy_order(jobs.processing[first], jobs.due[first], _weights(jobs)[first])
-    return np.asarray(first[found])
-
-
 def _augmented(rule: OrderRule) -> OrderRule:
     def order(jobs: Jobs) -> IntArray:
         return kernels.augment_order(rule(jobs), jobs.processing, jobs.due, _weights(jobs))
@@ -92,7 +92,7 @@ RULES: Final[Mapping[str, OrderRule]] = {
     "MDD-SPT": _listed(kernels.MDD),
     "PSK": _psk,
     "ATC": _listed(kernels.ATC),
-    "GREEDY": _greedy,
+    "GREEDY": greedy,
     "EDDC-PRINTED": due_then_shortest,
     "EDDC": _eddc,
     "MDDC": _listed(kernels.MDDC),

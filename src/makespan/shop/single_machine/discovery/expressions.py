@@ -22,7 +22,7 @@ import numpy as np
 from makespan.core.errors import FormatError
 from makespan.core.vocabulary import IntArray
 from makespan.shop.single_machine.dispatching import FloatArray, Moment, Rule
-from makespan.solvers.jit import inner, kernel
+from makespan.solvers.jit import kernel
 
 VARIABLES: Final = ("p", "d", "t", "p_max", "p_mean")
 OPERATORS: Final = ("+", "-", "*", "/", "min", "max")
@@ -171,12 +171,6 @@ def encode(tree: Tree) -> tuple[IntArray, FloatArray]:
     return np.array(codes, dtype=np.int64), np.array(numbers, dtype=np.float64)
 
 
-@inner
-def _fill(stack: FloatArray, top: int, u: int, value: float) -> None:
-    for i in range(u):
-        stack[top, i] = value
-
-
 @kernel
 def tardiness_of_expression(
     codes: IntArray, numbers: FloatArray, p: FloatArray, d: FloatArray, out: FloatArray
@@ -213,39 +207,36 @@ def tardiness_of_expression(
                     elif code == 1:
                         for i in range(u):
                             stack[top, i] = ld[i]
-                    elif code == 2:
-                        _fill(stack, top, u, t)
-                    elif code == 3:
-                        _fill(stack, top, u, lp[u - 1])
-                    elif code == 4:
-                        _fill(stack, top, u, total / u)
                     else:
-                        _fill(stack, top, u, numbers[step])
+                        value = numbers[step]
+                        if code == 2:
+                            value = t
+                        elif code == 3:
+                            value = lp[u - 1]
+                        elif code == 4:
+                            value = total / u
+                        for i in range(u):
+                            stack[top, i] = value
                     continue
-                a, b = stack[top - 1], stack[top]
                 top -= 1
                 operator = code - _FIRST_OPERATOR
-                if operator == 0:
-                    for i in range(u):
-                        a[i] = a[i] + b[i]
-                elif operator == 1:
-                    for i in range(u):
-                        a[i] = a[i] - b[i]
-                elif operator == 2:
-                    for i in range(u):
-                        a[i] = a[i] * b[i]
-                elif operator == 3:
-                    for i in range(u):
-                        if abs(b[i]) >= _NEARLY_ZERO:
-                            a[i] = a[i] / b[i]
-                elif operator == 4:
-                    for i in range(u):
-                        if b[i] < a[i]:
-                            a[i] = b[i]
-                else:
-                    for i in range(u):
-                        if b[i] > a[i]:
-                            a[i] = b[i]
+                for i in range(u):
+                    a, b = stack[top, i], stack[top + 1, i]
+                    if operator == 0:
+                        a = a + b
+                    elif operator == 1:
+                        a = a - b
+                    elif operator == 2:
+                        a = a * b
+                    elif operator == 3:
+                        if abs(b) >= _NEARLY_ZERO:
+                            a = a / b
+                    elif operator == 4:
+                        if b < a:
+                            a = b
+                    elif b > a:
+                        a = b
+                    stack[top, i] = a
             place, least = -1, np.inf
             for i in range(u):
                 if stack[0, i] < least:
