@@ -103,6 +103,7 @@ def result_document(problem: Problem, result: Result) -> Document:
         "seconds": round(result.seconds, 6),
         "deterministic_seconds": result.deterministic_seconds,
         "machine": result.machine,
+        "moves": dict(result.moves),
         "cancelled": result.cancelled,
         "message": result.message,
         "conflict": list(result.conflict),

@@ -43,6 +43,8 @@ class Result:
         given the earlier levels at their returned values.
     seconds
         Wall time; ``deterministic_seconds`` is the backend's machine-independent clock if any.
+    moves
+        Moves (schedules, iterations, repairs: each member's own unit) tried per member.
     conflict
         When INFEASIBLE: names of constraints that clash, if an explanation was asked for.
     cancelled
@@ -61,6 +63,7 @@ class Result:
     deterministic_seconds: float | None = None
     version: str = ""
     machine: str = field(default_factory=lambda: f"{platform.machine()} {platform.system()}")
+    moves: dict[str, int] = field(default_factory=dict)
     conflict: tuple[str, ...] = ()
     cancelled: bool = False
     message: str = ""

@@ -215,6 +215,7 @@ class Board:
             seed=seed,
             threads=threads,
             seconds=self.seconds,
+            moves=dict(self.moves),
             cancelled=self.cancelled,
             message=message,
         )

@@ -156,11 +156,8 @@ class _Run:
         join_workers(board, work)
 
     def message(self) -> str:
-        """What the members did, or why there is no schedule."""
-        tried = sorted(self._board.moves.items())
-        notes = [f"{name}: {count:,} moves" for name, count in tried]
-        if self._board.schedule is None:
-            notes += self._notes
+        """Why there is no schedule, if there is none."""
+        notes = self._notes if self._board.schedule is None else []
         return "; ".join(note for note in notes if note)
 
     def _search(self, board: Board, workers: int) -> Search | None:

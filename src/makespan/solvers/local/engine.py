@@ -71,10 +71,4 @@ class LocalSolver:
                 message="no local search takes this kind of problem as it is; use engine 'auto'",
             )
         run_workers(board, [(search.name, search.work, k) for k in range(threads)])
-        tried = sum(board.moves.values())
-        return board.result(
-            engine=self.name,
-            seed=seed,
-            threads=threads,
-            message=f"{search.name}: {tried:,} moves",
-        )
+        return board.result(engine=self.name, seed=seed, threads=threads)
