@@ -104,7 +104,6 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
     import makespan
-    from makespan.cli import _solving
     from makespan.core.problem import Problem
     from makespan.core.result import Progress
     from makespan.core.result import Result as Solved
@@ -135,4 +134,3 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     monkeypatch.setattr(makespan, "solve", solve, raising=False)
-    monkeypatch.setattr(_solving, "compile_loops", lambda: None)
