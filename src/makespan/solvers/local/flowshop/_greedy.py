@@ -11,15 +11,16 @@
   permutation flowshop problem", Computers & Operations Research 81 (2017) 160-166.
 
 The same code serves the makespan and sums of completion and tardiness; only the cost of places
-differs. Unlike the sources, local search accepts moves to places of equal cost, drawn at random
-among all of them: the rule of Fernandez-Viagas and Framinan (2014), which takes the place of least
-idle time, led to slightly longer schedules in the same time (measured).
+differs. Which it is shows in a type (``prices`` or None), so that only one of both is compiled.
+Unlike the sources, local search accepts moves to places of equal cost, drawn at random among all
+of them: the rule of Fernandez-Viagas and Framinan (2014), which takes the place of least idle
+time, led to slightly longer schedules in the same time (measured).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from makespan.solvers.jit import inner, kernel
 from makespan.solvers.local.draw import Stream, draw
 from makespan.solvers.local.flowshop._insertion import (
     Order,
+    Prices,
     Room,
     Shop,
     costs,
@@ -51,13 +53,13 @@ def best_place(
     job: int,
     order: Order,
     count: int,
-    by_makespan: bool,
+    prices: Prices | None,
     random: Stream,
-) -> tuple[int, int]:
+) -> tuple[int, np.int64]:
     """Place of least cost for ``job`` in a sequence with right tables; draws among equals."""
     ready, tail = room.ready, room.tail
-    if not by_makespan:
-        costs(shop, job, order, count, ready, room.front, room.cost, room.late, room.tardy)
+    if prices is not None:
+        costs(shop, prices, job, order, count, ready, room.front, room.cost, room.late, room.tardy)
         least, place, equal = room.cost[0], 0, 1
         for t in range(1, count + 1):
             if room.cost[t] < least:
@@ -85,7 +87,7 @@ def best_place(
 def iterate(
     shop: Shop,
     room: Room,
-    by_makespan: bool,
+    prices: Prices | None,
     begin: int,
     queue: Order,
     best: Order,
@@ -132,7 +134,8 @@ def iterate(
         chosen[t] = order[t]
     # A new iteration begins where local search of the sequence it starts from is done.
     tried = n if begin == GO_ON else 0
-    cost, sure, went, at = COST_LIMIT, 0, -1, n
+    cost: Any = COST_LIMIT
+    sure, went, at = 0, -1, n
     if begin == GO_ON:
         cost = state[0]
     else:
@@ -187,9 +190,9 @@ def iterate(
             if went >= 0:
                 last = max(went, here) - 1
         heads(shop, left, rest, first, room.ready, room.row)
-        if by_makespan:
+        if prices is None:
             tails(shop, left, rest, last, room.tail, room.row)
-        place, found = best_place(shop, room, job, left, rest, by_makespan, random)
+        place, found = best_place(shop, room, job, left, rest, prices, random)
         moves += 1
         if placed < waiting:
             placed += 1

@@ -42,9 +42,21 @@ class Shop(NamedTuple):
         The same in the opposite order of machines.
     release
         Earliest start of each job, (n,).
+    """
+
+    duration: Times
+    mirror: Times
+    release: Times
+
+
+class Prices(NamedTuple):
+    """What completion costs where it is not the makespan alone that counts.
+
+    Attributes
+    ----------
     due
         Due date of each job, int64 (n,).
-    price
+    job
         Cost of a job per tick of completion, per tick of tardiness and for being tardy, int64
         (n, 3).
     weight
@@ -53,11 +65,8 @@ class Shop(NamedTuple):
         Cost per tick of makespan, of maximum tardiness and of maximum lateness, int64 (3,).
     """
 
-    duration: Times
-    mirror: Times
-    release: Times
     due: npt.NDArray[np.int64]
-    price: npt.NDArray[np.int64]
+    job: npt.NDArray[np.int64]
     weight: npt.NDArray[np.int64]
     worst: npt.NDArray[np.int64]
 
@@ -207,6 +216,7 @@ def makespans(
 @inner
 def costs(
     shop: Shop,
+    prices: Prices,
     job: int,
     order: Order,
     count: int,
@@ -220,7 +230,7 @@ def costs(
     duration, release = shop.duration, shop.release
     machines = duration.shape[1]
     kind = duration.dtype.type
-    worst = shop.worst[1] > 0 or shop.worst[2] > 0
+    worst = prices.worst[1] > 0 or prices.worst[2] > 0
     last = front[machines - 1]
     total, lateness, tardiness = 0, NEVER, 0
     # Place u is opened when the jobs before it are counted; blocks run on over places not yet open.
@@ -229,24 +239,24 @@ def costs(
         for i in range(machines):
             at = max(at, np.int64(ready[i, u])) + duration[job, i]
             front[i, u] = at
-        over = at - shop.due[job]
-        cost[u] = total + price_of(shop, job, at)
+        over = at - prices.due[job]
+        cost[u] = total + price_of(prices, job, at)
         if worst:
             late[u], tardy[u] = lateness, tardiness
-            if shop.weight[job] >= 0:
+            if prices.weight[job] >= 0:
                 late[u] = max(lateness, over)
-                tardy[u] = max(tardiness, shop.weight[job] * max(0, over))
+                tardy[u] = max(tardiness, prices.weight[job] * max(0, over))
         if u == count:
             break
         v = order[u]
         end = np.int64(ready[machines - 1, u + 1])
-        total += price_of(shop, v, end)
-        if shop.weight[v] >= 0:
-            over = end - shop.due[v]
+        total += price_of(prices, v, end)
+        if prices.weight[v] >= 0:
+            over = end - prices.due[v]
             lateness = max(lateness, over)
-            tardiness = max(tardiness, shop.weight[v] * max(0, over))
-        start, due, weight = release[v], shop.due[v], shop.weight[v]
-        each, more, once = shop.price[v, 0], shop.price[v, 1], shop.price[v, 2]
+            tardiness = max(tardiness, prices.weight[v] * max(0, over))
+        start, due, weight = release[v], prices.due[v], prices.weight[v]
+        each, more, once = prices.job[v, 0], prices.job[v, 1], prices.job[v, 2]
         for first in range(0, u + 1, BLOCK):
             here, step = front[0, first : first + BLOCK], duration[v, 0]
             for t in range(BLOCK):
@@ -273,15 +283,15 @@ def costs(
                 late[t] = max(late[t], over)
                 tardy[t] = max(tardy[t], weight * max(0, over))
     for t in range(count + 1):
-        cost[t] += shop.worst[0] * last[t]
+        cost[t] += prices.worst[0] * last[t]
         if worst:
-            cost[t] += shop.worst[1] * tardy[t]
-            cost[t] += shop.worst[2] * (late[t] if late[t] > NEVER else 0)
+            cost[t] += prices.worst[1] * tardy[t]
+            cost[t] += prices.worst[2] * (late[t] if late[t] > NEVER else 0)
 
 
 @inner
-def price_of(shop: Shop, job: int, end: int) -> int:
+def price_of(prices: Prices, job: int, end: np.int64) -> Any:
     """What the completion of one job costs."""
-    over = end - shop.due[job]
-    price = shop.price[job, 0] * end + shop.price[job, 1] * max(0, over)
-    return price + (shop.price[job, 2] if over > 0 else 0)
+    over = end - prices.due[job]
+    price = prices.job[job, 0] * end + prices.job[job, 1] * max(0, over)
+    return price + (prices.job[job, 2] if over > 0 else 0)

@@ -11,7 +11,7 @@ from makespan.core.problem import Problem, Sets
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import INFINITY, IntArray, ObjectiveKind
 from makespan.solvers.local.flowshop._greedy import COST_LIMIT
-from makespan.solvers.local.flowshop._insertion import Order, Shop
+from makespan.solvers.local.flowshop._insertion import Order, Prices, Shop
 from makespan.solvers.local.shapes import Shop as PlainShop
 
 _NARROW: Final = 1 << 30
@@ -42,15 +42,15 @@ class FlowShop:
         Earliest release.
     operation
         Operation of the plain shop of each job on each machine, int64 (n, m).
-    by_makespan
-        Whether the makespan is all there is to minimise.
+    prices
+        What completion costs; None if the makespan is all there is to minimise.
     """
 
     plain: PlainShop
     shop: Shop
     begin: int
     operation: IntArray
-    by_makespan: bool
+    prices: Prices | None
 
     @classmethod
     def of(cls, problem: Problem) -> FlowShop | None:
@@ -93,19 +93,14 @@ class FlowShop:
         priced = _prices(problem, begin, reach)
         if priced is None:
             return None
-        due, price, weight, worst = priced
         kind = np.int32 if reach < _NARROW else np.int64
         shop = Shop(
             duration=np.ascontiguousarray(duration, dtype=kind),
             mirror=np.ascontiguousarray(duration[:, ::-1], dtype=kind),
             release=np.ascontiguousarray(release[:, 0] - begin, dtype=kind),
-            due=due,
-            price=price,
-            weight=weight,
-            worst=worst,
         )
-        by_makespan = problem.objective.kinds == {ObjectiveKind.MAKESPAN}
-        return cls(plain, shop, begin, operation, by_makespan)
+        only = problem.objective.kinds == {ObjectiveKind.MAKESPAN}
+        return cls(plain, shop, begin, operation, None if only else priced)
 
     def schedule(self, order: Order) -> Schedule:
         """The earliest schedule of a sequence of all jobs."""
@@ -133,10 +128,8 @@ class FlowShop:
         return np.lexsort(keys[::-1]).astype(np.int64)
 
 
-def _prices(
-    problem: Problem, begin: int, reach: int
-) -> tuple[IntArray, IntArray, IntArray, IntArray] | None:
-    """Due dates, prices, weights and costs of extremes as in Shop; None if they do not fit.
+def _prices(problem: Problem, begin: int, reach: int) -> Prices | None:
+    """What completion costs; None if the objective has other terms or is too large.
 
     Levels become one sum in which a unit of a level outweighs all that later levels can add.
     """
@@ -179,9 +172,9 @@ def _prices(
         factor = total + 1
     if total >= COST_LIMIT:
         return None
-    return (
-        np.where(dated, due, 0).astype(np.int64),
-        price.astype(np.int64),
-        np.where(dated, jobs.weight, -1).astype(np.int64),
-        worst.astype(np.int64),
+    return Prices(
+        due=np.where(dated, due, 0).astype(np.int64),
+        job=price.astype(np.int64),
+        weight=np.where(dated, jobs.weight, -1).astype(np.int64),
+        worst=worst.astype(np.int64),
     )

@@ -59,9 +59,9 @@ class FlowShopSearch:
         queue = self._queue()
         best = queue.copy()
         state = np.array([COST_LIMIT, COST_LIMIT, -COST_LIMIT], dtype=np.int64)
-        if flow.by_makespan:
+        if flow.prices is None:
             state[2] = least
-        spell = max(1, _SPELL // (n * m * (1 if flow.by_makespan else 1 + n // 4)))
+        spell = max(1, _SPELL // (n * m * (1 if flow.prices is None else 1 + n // 4)))
         heat = self._temperature()
         mine: tuple[int, ...] | None = None
         begin, spent, stale = BUILD, 0, _PATIENCE
@@ -75,7 +75,7 @@ class FlowShopSearch:
             made = iterate(
                 shop,
                 memory,
-                flow.by_makespan,
+                flow.prices,
                 begin,
                 queue,
                 best,
@@ -128,26 +128,31 @@ class FlowShopSearch:
 
     def _queue(self) -> Order:
         """Jobs in the order in which construction takes them."""
-        shop = self._flow.shop
+        shop, prices = self._flow.shop, self._flow.prices
         work = shop.duration.sum(axis=1, dtype=np.int64)
-        if self._flow.by_makespan:
+        if prices is None:
             return np.argsort(-work, kind="stable")
-        if shop.price[:, 1:].any() or shop.worst[1:].any():
-            return np.argsort(np.where(shop.weight >= 0, shop.due, COST_LIMIT), kind="stable")
+        if prices.job[:, 1:].any() or prices.worst[1:].any():
+            return np.argsort(np.where(prices.weight >= 0, prices.due, COST_LIMIT), kind="stable")
         return np.argsort(work + shop.release, kind="stable")
 
     def _temperature(self) -> float:
-        shop = self._flow.shop
+        shop, prices = self._flow.shop, self._flow.prices
         heat = _HEAT * max(float(shop.duration.mean()), 1.0) / 10
-        if self._flow.by_makespan:
+        if prices is None:
             return heat
         # A tick of delay costs what the jobs behind it cost, half of them on average.
-        each = float(shop.price[:, :2].sum()) / 2 + float(shop.worst.sum())
+        each = float(prices.job[:, :2].sum()) / 2 + float(prices.worst.sum())
         return max(heat * each * _SHARE, 1e-9)
 
 
 def search(
-    problem: Problem, board: Board, *, seed: int, workers: int, moves: int | None
+    problem: Problem,
+    board: Board,
+    *,
+    seed: int,
+    workers: int,  # noqa: ARG001  # every search is told; here workers are all alike
+    moves: int | None,
 ) -> FlowShopSearch | None:
     """Iterated greedy if ``problem`` is a permutation flow shop, else None."""
     flow = FlowShop.of(problem)
