@@ -15,9 +15,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.jit import inner, kernel
 from makespan.solvers.local.draw import Stream, draw
@@ -44,13 +41,15 @@ from makespan.solvers.local.regular.objective import (
     SLOPE,
     SPAN,
     TARDY,
+    FloatArray,
     Points,
 )
 
-FloatArray = npt.NDArray[np.float64]
-
 _COOL_EVERY: Final = 64
 """Moves between steps of the temperature and looks at the halt."""
+
+_HOPELESS: Final = 2.0
+"""Excess, in terms of the half-way excess of the guide, beyond which a job is not hurried."""
 
 JUMP: Final = 0
 ASSIGN: Final = 1
@@ -59,21 +58,45 @@ BOUNDARY: Final = 2
 
 
 @inner
-def costs(plan: Plan, points: Points, p: int) -> bool:
-    """Whether an earlier end of point p may lower the value."""
-    row, maxima = points.row, points.maxima
+def costs(plan: Plan, points: Points, p: int, hopeless: bool) -> bool:
+    """Whether an earlier end of point p may lower the value or the guide.
+
+    A job that only counts as late, and is so by far, does so only if ``hopeless`` jobs are asked
+    for: to hurry it would be in the way of the others.
+    """
+    row, maxima, guide = points.row, points.maxima, points.guide
     if row[p, SLOPE] > 0:
         return True
     end = plan.node[(points.op[p] << 3) + END]
     over = end - row[p, DUE]
     if over > 0:
-        if row[p, TARDY] + row[p, LATE] > 0:
+        if row[p, TARDY] > 0 or (hopeless and row[p, LATE] > 0):
             return True
-        if maxima[1] > 0 and row[p, PEAK] * over == plan.number[SPAN_NOW + 1]:
-            return row[p, PEAK] > 0
+        if maxima[1] > 0 and row[p, PEAK] > 0 and row[p, PEAK] * over == plan.number[SPAN_NOW + 1]:
+            return True
+    if guide[p, 0] > 0.0:
+        excess = end - guide[p, 1]
+        if excess > 0.0 and (hopeless or excess < _HOPELESS * guide[p, 2]):
+            return True
     if maxima[2] > 0 and row[p, DATED] > 0 and over == plan.number[SPAN_NOW + 2]:
         return True
     return maxima[0] > 0 and row[p, SPAN] > 0 and end == plan.number[SPAN_NOW]
+
+
+@inner
+def choose(plan: Plan, points: Points, dice: Stream) -> int:
+    """A point that costs something, by a few draws or else the next one; -1 if none does."""
+    count = len(points.op)
+    p = 0
+    for _ in range(8):
+        p = draw(dice) % count
+        if costs(plan, points, p, False):
+            return p
+    for k in range(2 * count):
+        p = p + 1 if p + 1 < count else 0
+        if costs(plan, points, p, k >= count):
+            return p
+    return -1
 
 
 @inner
@@ -143,7 +166,6 @@ def anneal(
     ``change`` (2,) adds up by how much moves changed the value, and how many did.
     """
     n = len(plan.order) - 1
-    count = len(points.op)
     temperature = hot
     factor = (cold / hot) ** (_COOL_EVERY / max(moves, 1))
     for step in range(moves):
@@ -152,19 +174,8 @@ def anneal(
                 temperature *= factor
             if halt[0] != 0:
                 return step
-        p, found = 0, False
-        for _ in range(8):
-            p = draw(dice) % count
-            if costs(plan, points, p):
-                found = True
-                break
-        if not found:
-            for _ in range(count):
-                p = p + 1 if p + 1 < count else 0
-                if costs(plan, points, p):
-                    found = True
-                    break
-        if not found:
+        p = choose(plan, points, dice)
+        if p < 0:
             return step  # nothing late at all: no better schedule exists
         length = trace(plan, points.op[p], dice, path)
         target = n
@@ -210,11 +221,11 @@ def anneal(
         value = move(plan, points, x, option, target, maxima)
         if value == IMPOSSIBLE:
             continue
-        worse = value - plan.number[VALUE]
-        if worse != 0:
+        worse = value - plan.number[VALUE] + plan.guided[0]
+        if worse != 0.0:
             change[0] += abs(worse)
             change[1] += 1.0
-        if worse <= 0 or draw(dice) < math.exp(-worse / temperature) * 2147483648.0:
+        if worse <= 0.0 or draw(dice) < math.exp(-worse / temperature) * 2147483648.0:
             keep(plan, value, maxima)
             if value < best[0]:
                 best[0] = value

@@ -21,8 +21,10 @@ from makespan.core.vocabulary import IntArray
 from makespan.solvers.jit import inner, kernel
 from makespan.solvers.local.regular.objective import (
     NEVER,
+    FloatArray,
     Points,
     find_maxima,
+    guide_value,
     point_value,
 )
 from makespan.solvers.local.shapes import Shop
@@ -88,6 +90,8 @@ class Plan(NamedTuple):
         that stayed, the window before, operations with new ends, their old ends; int64 (6, n+1).
     number
         Value and maxima of the schedule, and counters.
+    guided
+        By how much the guide grew in the last move, float64 (1,).
     """
 
     node: IntArray
@@ -99,6 +103,7 @@ class Plan(NamedTuple):
     pending: BitArray
     room: IntArray
     number: IntArray
+    guided: FloatArray
 
     @classmethod
     def of(cls, shop: Shop) -> Plan:
@@ -122,6 +127,7 @@ class Plan(NamedTuple):
             pending=np.zeros((n >> 6) + 1, dtype=np.uint64),
             room=np.zeros((6, n + 1), dtype=np.int64),
             number=np.zeros(NUMBERS, dtype=np.int64),
+            guided=np.zeros(1),
         )
 
     def starts(self) -> IntArray:
@@ -241,7 +247,7 @@ def _spread(plan: Plan, points: Points, w: int) -> int:
     """Bring ends up to date from word w of the pending places on; growth of the sum over points."""
     node, order, pending, room = plan.node, plan.order, plan.pending, plan.room
     n = len(order) - 1
-    delta, trail = 0, 0
+    delta, trail, guided = 0, 0, 0.0
     _await(pending, n)  # ends the loop
     while True:
         while pending[w] == 0:
@@ -262,9 +268,13 @@ def _spread(plan: Plan, points: Points, w: int) -> int:
             node[at + END] = new
             for p in range(points.ptr[x], points.ptr[x + 1]):
                 delta += point_value(points.row, p, new) - point_value(points.row, p, old)
+                if points.guide[p, 0] > 0.0:
+                    guided += guide_value(points.guide, p, new)
+                    guided -= guide_value(points.guide, p, old)
             _await(pending, node[(node[at + CHAIN_AFTER] << 3) + PLACE])
             _await(pending, node[(node[at + AFTER] << 3) + PLACE])
     plan.number[TRAIL] = trail
+    plan.guided[0] = guided
     return delta
 
 

@@ -24,11 +24,10 @@ from makespan.solvers.local.regular.objective import (
     PEAK,
     SLOPE,
     TARDY,
+    FloatArray,
     Points,
 )
 from makespan.solvers.local.shapes import Shop
-
-FloatArray = npt.NDArray[np.float64]
 
 WEIGHT: Final = 0
 LOCAL_DUE: Final = 1

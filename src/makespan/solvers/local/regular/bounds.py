@@ -86,8 +86,8 @@ def chain_bound(shop: Shop, points: Points) -> int:
     return value_at(points, earliest_ends(shop)[points.op])
 
 
-def machine_bound(shop: Shop, points: Points, board: Board) -> int:
-    """The best bound by one machine for the sum and for each maximum; stops when the board does."""
+def machine_bound(shop: Shop, points: Points, board: Board) -> tuple[int, IntArray]:
+    """A bound of the value, and of each maximum, by one machine; stops when the board does."""
     end = earliest_ends(shop)
     alone = end[points.op]
     least = int(sums_at(points, np.arange(len(alone)), alone).sum())
@@ -109,7 +109,7 @@ def machine_bound(shop: Shop, points: Points, board: Board) -> int:
         if len(ops) <= _MOST_JOBS:
             done = _earliest_completions(head, shortest[ops])
             least = max(least, _sum_bound(points, chain, alone, work, ops, done))
-    return least + int((points.maxima[:3] * most).sum() + points.maxima[3])
+    return least + int((points.maxima[:3] * most).sum() + points.maxima[3]), most
 
 
 def _maxima_bounds(

@@ -2,9 +2,10 @@
 
 Every worker is an island with a pool of its own. It begins with dispatched schedules, anneals the
 best from hot to cold, and goes on in rounds: two of the pool are mixed by sorting the operations
-on a convex mix of their starts, which always is a feasible order, the child is annealed from a
-lower temperature, and it takes the place of a worse one. What other islands tell the board is
-adopted between rounds, and every better schedule is told to it within a fraction of a second.
+on a convex mix of their starts, which always is a feasible order, the child is annealed, slower
+and slower at first and then from a lower temperature, and it takes the place of a worse one. What
+other islands tell the board is adopted between rounds, and every better schedule is told to it
+within a fraction of a second.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from makespan.solvers.board import Board
 from makespan.solvers.local.draw import Stream, draw, stream
 from makespan.solvers.local.regular._anneal import anneal
 from makespan.solvers.local.regular._plan import Plan, load
-from makespan.solvers.local.regular._start import INDICES, dispatch, urgency
+from makespan.solvers.local.regular._start import INDICES, LOCAL_DUE, SHORTEST, dispatch, urgency
 from makespan.solvers.local.regular.bounds import chain_bound, machine_bound
-from makespan.solvers.local.regular.objective import Points
+from makespan.solvers.local.regular.guide import guided
+from makespan.solvers.local.regular.objective import DUE, LATE, FloatArray, Points
 from makespan.solvers.local.shapes import Shop
 
 _POOL: Final = 6
@@ -30,14 +32,23 @@ _POOL: Final = 6
 _DISPATCHED: Final = 30
 """Schedules dispatched at first."""
 
-_HOT: Final = 1.0
-_WARM: Final = 0.3
+_HOT: Final = 0.7
+_TINY: Final = 3.0
+_WARM: Final = 0.15
 _COLD: Final = 0.03
-"""Temperatures at the beginning of the first and of later rounds, and at their ends, as multiples
-of the mean change of a move."""
+"""Temperatures at the beginning of a round while they grow, where the pool holds one schedule, and
+later, and at their ends, as multiples of the mean change of a move."""
 
+_FIRST_ROUND: Final = 100
 _ROUND: Final = 3_000
-"""Moves per operation in a round."""
+"""Moves per operation in the first round, and in later ones after doubling from round to round."""
+
+_RESIGN: Final = 0.08
+_HOPE: Final = 0.15
+"""Chances that a child gives up a job that is on time, and that it hurries one that is late."""
+
+_MEASURED: Final = 500
+"""Moves by which the unit of temperature is measured."""
 
 _CHUNK: Final = 50_000
 """Moves between looks at the board."""
@@ -60,12 +71,14 @@ class RegularSearch:
         self, shop: Shop, points: Points, board: Board, *, seed: int, moves: int | None
     ) -> None:
         self.shop = shop
-        self.points = points
         self.board = board
         self.seed = seed
         self.moves = moves
         self.urgency = urgency(shop, points)
         board.raise_bound(chain_bound(shop, points), by=self.name)
+        bound, maxima = machine_bound(shop, points, board)
+        board.raise_bound(bound, by=self.name)
+        self.points = guided(points, maxima, float(self.urgency[:, 2].mean()))
 
     @property
     def name(self) -> str:
@@ -92,24 +105,27 @@ class Island:
         self.change = np.zeros(2)
         self.left = search.moves
         self.serial = -1
+        self.counting = bool((self.points.row[:, LATE] > 0).any())
         self.chance = np.array([300, 300 if self.shop.flexible else 0, 700], dtype=np.int64)
 
     def run(self) -> None:
         """Dispatch, anneal the best, and go on in rounds with children of the pool."""
         self.adopt()
         self.dispatch()
-        if self.worker == 0:
-            bound = machine_bound(self.shop, self.points, self.board)
-            self.board.raise_bound(bound, by=self.search.name)
         if not len(self.points.op) or not self.going:
             return  # no end counts, so that all schedules are equally good
-        length = _ROUND * self.shop.count
+        longest, length = _ROUND * self.shop.count, _FIRST_ROUND * self.shop.count
         unit = self.measure()
         parent, hot = self.pool[0], _HOT
         while self.going:
+            length = length if self.left is None else min(length, self.left)
             self.enter(*self.anneal(parent, hot * unit, _COLD * unit, length))
             self.adopt()
-            parent, hot = self.child(), _WARM
+            hot = _HOT if length < longest else _WARM
+            if len(self.pool) == 1:
+                hot = _TINY  # all that is good is known; look farther
+            length = min(2 * length, longest)
+            parent = self.child()
 
     @property
     def going(self) -> bool:
@@ -188,6 +204,8 @@ class Island:
         # Equal keys: the first's order, which respects its chains.
         place = np.empty(len(mixed), dtype=np.int64)
         place[first.order] = np.arange(len(mixed))
+        if self.counting:
+            mixed = self.resign(first, mixed)
         order = np.lexsort((place, mixed)).astype(np.int64)
         option = first.option
         if self.shop.flexible:
@@ -196,13 +214,44 @@ class Island:
         value = load(self.plan, self.points, order, option)
         return Member(value, order, option, self.plan.starts())
 
+    def resign(self, member: Member, key: FloatArray) -> FloatArray:
+        """Keys with most late chains behind all others, the rest of them by operation due dates.
+
+        Who is late anyhow may as well be last; that frees time for others. A few on time are put
+        last, too, so that the choice of the late changes.
+        """
+        points, key = self.points, key.copy()
+        end = member.start + self.shop.option_duration[member.option]
+        counts = points.row[:, LATE] > 0
+        over = end[points.op] - points.row[:, DUE]
+        behind = float(key.max()) + 1.0
+        ptr = self.shop.chain_ptr
+        for c in range(len(ptr) - 1):
+            mine = counts & (points.op >= ptr[c]) & (points.op < ptr[c + 1])
+            if not mine.any():
+                continue
+            chance = draw(self.dice) / 2147483648.0
+            a, b = int(ptr[c]), int(ptr[c + 1])
+            if (over[mine] <= 0).all():
+                if chance < _RESIGN:
+                    key[a:b] += behind
+            elif chance < _HOPE:
+                key[a:b] = np.maximum.accumulate(
+                    self.search.urgency[a:b, LOCAL_DUE] - self.search.urgency[a:b, SHORTEST]
+                )
+            else:
+                key[a:b] += behind
+        return key
+
     def measure(self) -> float:
-        """Mean change of the value by a move from the best schedule, at least 1."""
+        """Mean change of the value by a move from the best schedule, above 0."""
         best = self.pool[0]
         load(self.plan, self.points, best.order, best.option)
         self.change[:] = 0.0
-        self.step(best.order.copy(), best.option.copy(), np.array([best.value]), 1e-9, 1e-9, 2000)
-        return max(float(self.change[0]) / max(float(self.change[1]), 1.0), 1.0)
+        self.step(
+            best.order.copy(), best.option.copy(), np.array([best.value]), 1e-9, 1e-9, _MEASURED
+        )
+        return max(float(self.change[0]) / max(float(self.change[1]), 1.0), 1e-3)
 
     def anneal(
         self, parent: Member, hot: float, cold: float, length: int

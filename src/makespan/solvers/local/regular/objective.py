@@ -17,9 +17,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from makespan.core.problem import Problem
-from makespan.core.vocabulary import INFINITY, IntArray, ObjectiveKind
+from makespan.core.vocabulary import INFINITY, BoolArray, IntArray, ObjectiveKind
 from makespan.solvers.jit import inner
 from makespan.solvers.local.shapes import Shop
 
@@ -55,6 +56,9 @@ _SAFE: Final = 1 << 59
 """Values stay below it, so that their sums and differences stay in int64."""
 
 
+FloatArray = npt.NDArray[np.float64]
+
+
 class Points(NamedTuple):
     """What an objective asks of the operations' ends.
 
@@ -71,12 +75,16 @@ class Points(NamedTuple):
     maxima
         Coefficients of makespan, largest tardiness and largest lateness, and the part of the
         value that no schedule changes, int64 (4,).
+    guide
+        What a search may add to the value to tell equal schedules apart (see :mod:`.guide`):
+        weight, due date and half-way excess of each point, float64 (p, 3); zeros at first.
     """
 
     ptr: IntArray
     op: IntArray
     row: IntArray
     maxima: IntArray
+    guide: FloatArray
 
 
 def points_of(problem: Problem, shop: Shop) -> Points | None:
@@ -118,7 +126,7 @@ def _assemble(
     due: IntArray,
     weight: IntArray,
     release: IntArray,
-    unit: np.typing.NDArray[np.bool_],
+    unit: BoolArray,
 ) -> Points | None:
     """Points with the coefficients of the objective's terms, sorted by operation."""
     (level,) = problem.objective.levels
@@ -154,6 +162,7 @@ def _assemble(
         op=op[order],
         row=row[order],
         maxima=np.array([*maxima, fixed], dtype=np.int64),
+        guide=np.zeros((len(order), 3)),
     )
 
 
@@ -178,6 +187,13 @@ def point_value(row: IntArray, p: int, end: int) -> int:
     if over > 0:
         value += row[p, TARDY] * over + row[p, LATE]
     return value
+
+
+@inner
+def guide_value(guide: FloatArray, p: int, end: int) -> float:
+    """What the guide of point p says of an end: weight times an excess that saturates."""
+    over = end - guide[p, 1]
+    return guide[p, 0] * over / (over + guide[p, 2]) if over > 0.0 else 0.0
 
 
 @inner
