@@ -33,6 +33,7 @@ def least_end(jobs: list[tuple[int, int, int]]) -> int:
 @given(JOBS)
 @settings(max_examples=150, deadline=None)
 def test_one_machine_bound_is_at_most_the_best_order(jobs: list[tuple[int, int, int]]) -> None:
+    """Preemption only relaxes: no order of the jobs ends before the bound."""
     head, duration, tail = (np.array(column) for column in zip(*jobs, strict=True))
     bound = one_machine(head, duration, tail)
     assert bound <= least_end(jobs)
@@ -46,17 +47,20 @@ def test_one_machine_bound_is_at_most_the_best_order(jobs: list[tuple[int, int, 
 def test_bound_of_one_parallel_machine_is_at_most_the_best_order(
     jobs: list[tuple[int, int, int]],
 ) -> None:
+    """With one machine the mean load is the load."""
     head, duration, tail = (np.array(column) for column in zip(*jobs, strict=True))
     assert parallel(head, duration, tail, 1) <= least_end(jobs)
 
 
 def test_preemption_closes_what_heads_and_tails_leave_open() -> None:
+    """A case worked by hand: Jackson's schedule."""
     head, duration, tail = np.array([0, 1, 5]), np.array([4, 2, 3]), np.array([1, 8, 2])
     # 0 runs in [0,1) and [3,6), 1 in [1,3), 2 in [6,9): ends 7, 11, 11.
     assert one_machine(head, duration, tail) == 11
 
 
 def test_bounds_of_classic_shops() -> None:
+    """Bounds never pass the optimum, and meet it where one machine decides."""
     for name, optimum in (("la01", 666), ("la05", 593), ("ft06", 55)):
         shop = Shop.of(named_instance(name))
         assert shop is not None
@@ -67,6 +71,7 @@ def test_bounds_of_classic_shops() -> None:
 
 
 def test_work_that_can_only_move_within_a_set_of_machines_counts_there() -> None:
+    """Three operations on two machines: 15 each."""
     chains = [[(0, [(0, 10), (1, 10)])] for _ in range(3)] + [[(0, [(2, 1)])]]
     shop = Shop.of(problem_of(chains, 3))
     assert shop is not None

@@ -45,6 +45,7 @@ SHOPS = {
 
 
 def walk(problem: Problem, moves: int, *, greedy: bool, seed: int) -> np.ndarray:
+    """Checked walks from random schedules until ``moves`` are made; see ``wander``."""
     shop = Shop.of(problem)
     assert shop is not None
     T = tables(shop)
@@ -63,6 +64,7 @@ def walk(problem: Problem, moves: int, *, greedy: bool, seed: int) -> np.ndarray
 
 @pytest.mark.parametrize("name", SHOPS)
 def test_random_moves_keep_heads_tails_and_order_right(name: str) -> None:
+    """After every move all arrays equal their recomputation."""
     told = walk(SHOPS[name], 150_000, greedy=False, seed=1)
     assert told[0] > 144_000  # seven shops make a million
     if "flexible" in name or "reentrant" in name:
@@ -77,6 +79,7 @@ def test_best_moves_have_the_estimates_they_promise(name: str) -> None:
 
 
 def test_block_moves_are_mostly_told_exactly() -> None:
+    """Estimates of longer block moves equal the longest path in four of five cases."""
     told = walk(random_job_shop(12, 4, seed=8), 100_000, greedy=True, seed=3)
     assert told[2] > 300
     assert told[3] > 0.8 * told[2]

@@ -37,10 +37,12 @@ from makespan.solvers.local.shop import search
     ],
 )
 def test_classic_job_shops_are_solved(name: str, optimum: int, moves: int) -> None:
+    """Optima of the literature within a budget of moves."""
     assert solve(named_instance(name), moves=moves).objectives == (optimum,)
 
 
 def test_an_optimum_that_the_bound_proves_ends_the_search() -> None:
+    """No clock and no budget is needed then."""
     result = solve(named_instance("la01"), moves=10**12)
     assert result.status is Status.OPTIMAL
 
@@ -48,6 +50,7 @@ def test_an_optimum_that_the_bound_proves_ends_the_search() -> None:
 @given(shops(), st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_every_result_verifies_and_repeats(problem: Problem, seed: int) -> None:
+    """Same seed, same moves, one worker: same schedule."""
     first = solve(problem, moves=300, seed=seed)
     again = solve(problem, moves=300, seed=seed)
     assert first.schedule is not None
@@ -60,6 +63,7 @@ def test_every_result_verifies_and_repeats(problem: Problem, seed: int) -> None:
 @given(shops(), st.integers(0, 3))
 @settings(max_examples=25, deadline=None)
 def test_a_hint_is_never_made_worse(problem: Problem, seed: int) -> None:
+    """The incumbent stays if nothing better is found."""
     hint = solve(problem, moves=500, seed=seed).schedule
     assert hint is not None
     result = solve(problem, moves=1, seed=seed + 1, hint=hint)
@@ -67,12 +71,14 @@ def test_a_hint_is_never_made_worse(problem: Problem, seed: int) -> None:
 
 
 def test_two_workers_share_a_board() -> None:
+    """Islands visit each other without harm."""
     problem = random_flexible_job_shop(6, 4, seed=3)
     result = solve(problem, moves=60_000, workers=2)
     assert result.schedule is not None
 
 
 def test_stop_ends_an_endless_search() -> None:
+    """The best schedule so far is returned."""
     stop = threading.Event()
     timer = threading.Timer(0.3, stop.set)
     timer.start()
@@ -94,18 +100,21 @@ def test_stop_ends_an_endless_search() -> None:
     ],
 )
 def test_tiny_shops_are_proven(chains: list[Chain], machines: int, optimum: int) -> None:
+    """One task, zero times, releases, alternatives, reentrant chains."""
     result = solve(problem_of(chains, machines), moves=2_000)
     assert result.objectives == (optimum,)
     assert result.status is Status.OPTIMAL
 
 
 def test_a_coefficient_scales_value_and_bound() -> None:
+    """Objective levels are multiples of the makespan."""
     chains: list[Chain] = [[(0, [(0, 5)])], [(0, [(0, 6)])]]
     result = solve(problem_of(chains, 1, coefficient=7), moves=100)
     assert result.objectives == result.bounds == (77,)
 
 
 def test_times_before_the_origin() -> None:
+    """A horizon may start before tick 0."""
     chains: list[Chain] = [[(-20, [(0, 5)])], [(-20, [(0, 6)]), (-3, [(1, 9)])]]
     problem = problem_of(chains, 2, horizon_start=-30)
     result = solve(problem, moves=100)
@@ -114,17 +123,20 @@ def test_times_before_the_origin() -> None:
 
 @pytest.mark.parametrize("duration", [1 << 29, 1 << 40])
 def test_times_beyond_32_bits_are_left_to_others(duration: int) -> None:
+    """The search declines."""
     problem = problem_of([[(0, [(0, duration)])], [(0, [(0, duration)])]], 1)
     assert search(problem, Board(problem), seed=1, workers=1, moves=10) is None
 
 
 def test_other_objectives_are_left_to_others() -> None:
+    """Tardiness is not makespan."""
     problem = random_due_date_job_shop(3, 3, seed=1)
     assert search(problem, Board(problem), seed=1, workers=1, moves=10) is None
 
 
 @pytest.mark.parametrize("flexible", [False, True])
 def test_tens_of_thousands_of_operations(flexible: bool) -> None:
+    """Large shops get a schedule and some moves."""
     problem = (
         random_flexible_job_shop(1_000, 20, seed=1)
         if flexible

@@ -11,7 +11,12 @@ from makespan.solvers.local.shop.layout import fits
 
 
 def search(
-    problem: Problem, board: Board, *, seed: int, workers: int, moves: int | None
+    problem: Problem,
+    board: Board,
+    *,
+    seed: int,
+    workers: int,  # noqa: ARG001  # islands appear as the threads begin to work
+    moves: int | None,
 ) -> Search | None:
     """The search if ``problem`` is a shop whose only objective is the makespan."""
     levels = problem.objective.levels

@@ -6,15 +6,18 @@ scheduling problem".
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from makespan.core.errors import EngineError
+from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.board import Board
 from makespan.solvers.local.draw import stream
 from makespan.solvers.local.shapes import Shop
+from makespan.solvers.local.shop.balance import balance
 from makespan.solvers.local.shop.graph import build
 from makespan.solvers.local.shop.initial import dispatch
 from makespan.solvers.local.shop.islands import Champions, Solution
@@ -29,6 +32,21 @@ from makespan.solvers.local.shop.tabu import descend
 _PATIENCE: Final = 12_500
 _TRIAL: Final = 500
 _SHARES: Final = (0.3, 0.5, 0.7)
+_EVEN: Final = 0.5
+_TRIES: Final = 100
+_START: Final = 10
+_GENERATIONS: Final = 10
+"""Children per member that a population needs to converge."""
+
+_APART: Final = 0.4
+"""Distance that members keep at first, as a share of the mean distance of random ones."""
+
+_CONVERGED: Final = 0.9
+"""Share of the time after which members may come as near as they like."""
+
+_VISITS: Final = 0.2
+"""Share of children with a parent from another island."""
+
 _LARGEST: Final = 40
 _CLOCK_LIMIT: Final = 1 << 30
 
@@ -55,28 +73,51 @@ class Evolution:
         self.rng = stream(seed, worker)
         self.random = np.random.default_rng([seed, worker])
         self.clock: IntArray = np.zeros(1, dtype=np.int64)
-        self.left = moves
+        self.moves = self.left = moves
+        self.seconds = board.left
+        self.worker = worker
+        self.serial = 0
         jobs, machines = len(tables.first), len(tables.line_ptr) - 1
         self.tenure = 10 + jobs // machines
         self.origin = int(shop.release.min())
-        self.serial = 0
+        self.load: IntArray = np.zeros(machines, dtype=np.int64)
+        self.flexible = len(tables.option_machine) > shop.count
 
     def run(self) -> None:
         """Populations one after the other until the board is over or the moves are spent."""
-        size, rounds = 10, 0
+        size, rounds = _START, 0
         while not self.over():
-            rounds += 1
-            merged = self.champions.latest(size // 2) if rounds % 2 == 0 else []
+            merged = self.champions.latest(size // 2) if rounds % 2 == 1 else []
             population = self.found(size, merged)
+            if rounds == 0:
+                fit = self.affordable(len(population))
+                population = self.found(fit, population)
             if len(population) > 1:
                 self.evolve(population)
             if population:
                 self.champions.add(min(population, key=lambda s: s.value))
+            rounds += 1
             size = min(2 * size, _LARGEST)
 
     def over(self) -> bool:
         """Whether to end now."""
         return self.board.over or (self.left is not None and self.left <= 0)
+
+    def spent(self) -> float:
+        """Share of the time or of the moves that is gone; 1 where neither is limited."""
+        if self.moves is not None:
+            return 1.0 - max(0, self.left or 0) / self.moves
+        if self.seconds < float("inf"):
+            return 1.0 - max(0.0, self.board.left) / self.seconds
+        return 1.0
+
+    def affordable(self, made: int) -> int:
+        """Size of a first population that the time left lets converge, given what ``made`` took."""
+        share = self.spent()
+        if share >= 1.0 or not made:
+            return _START
+        descents = made / 2 / max(share, 1e-9)
+        return int(min(_LARGEST, max(_START, descents / _GENERATIONS)))
 
     def found(self, size: int, members: list[Solution]) -> list[Solution]:
         """A population of the given members and of improved random schedules."""
@@ -85,28 +126,39 @@ class Evolution:
         while len(population) < size and not self.over():
             order, option = np.zeros(n, dtype=np.uint32), np.zeros(rows, dtype=np.int32)
             dispatch(self.tables, order, option, 0.2 + self.random.random(), self.rng)
+            self.even(option)
             population.append(self.improve(order, option, _PATIENCE // 2))
         return population
 
     def evolve(self, population: list[Solution]) -> None:
-        """Replace members by offspring until nothing has improved for a while."""
+        """Replace members by offspring until nothing has improved for a while.
+
+        A child nearer to a member than a distance that shrinks to nothing as time goes by may
+        only replace that member, so that the population converges when the time ends, not before
+        (Constantino & Segura 2022).
+        """
         fails = 0
-        near = max(1, self.shop.count // 50)
-        while not self.over() and fails < 3 * len(population):
-            i, j = self.random.choice(len(population), 2, replace=False)
-            child = self.offspring(population[i], population[j])
-            distances = [child.distance(s) for s in population]
-            closest = int(np.argmin(distances))
-            worst = max(range(len(population)), key=lambda r: population[r].value)
+        least = max(1, self.shop.count // 50)
+        spread = np.mean([a.distance(b) for a, b in pairwise(population)])
+        self.champions.settle(self.worker, population)
+        while not self.over():
+            left = 1.0 - self.spent() / _CONVERGED
+            near = max(least, int(_APART * spread * left))
+            if near == least and fails >= 3 * len(population):
+                break
             fails += 1
-            if distances[closest] <= near:
-                if child.value < population[closest].value:
-                    population[closest] = child
-                    fails = 0
-            elif child.value <= population[worst].value and distances[closest] > 0:
-                if child.value < population[worst].value:
-                    fails = 0
-                population[worst] = child
+            child = self.foreign()
+            if child is None:
+                i, j = self.random.choice(len(population), 2, replace=False)
+                child = self.offspring(population[i], self.visitor() or population[j])
+            if enter(population, child, near):
+                fails = 0
+
+    def visitor(self) -> Solution | None:
+        """Now and then a member of another island."""
+        if self.random.random() >= _VISITS:
+            return None
+        return self.champions.visitor(self.worker, int(self.random.integers(1 << 30)))
 
     def offspring(self, a: Solution, b: Solution) -> Solution:
         """The most promising of three schedules between the parents, improved."""
@@ -118,13 +170,45 @@ class Evolution:
             order = base[np.argsort(mix[base], kind="stable")]
             from_b = self.random.random(len(mix)) < share
             option = np.where(from_b, b.option, a.option)
+            self.even(option)
             found = self.improve(order, option, _TRIAL, budget=_TRIAL)
             if best is None or found.value < best.value:
                 best = found
         assert best is not None
         return self.improve(best.order.copy(), best.option.copy(), _PATIENCE)
 
+    def foreign(self) -> Solution | None:
+        """The incumbent, improved, if another member of the solve has put a new one up."""
+        board = self.board
+        if board.serial == self.serial or board.source == self.name:
+            return None
+        self.serial = board.serial
+        schedule = board.schedule
+        return None if schedule is None else self.improve(*self.read(schedule), _PATIENCE)
+
+    def read(self, schedule: Schedule) -> tuple[UInt32, Int32]:
+        """A schedule of the problem as order and options."""
+        rows, T = self.tables.operation, self.tables
+        wanted = self.shop.options_of(schedule)
+        machine = self.shop.option_machine[wanted]
+        option = np.zeros(len(T.chain), dtype=np.int32)
+        for a in range(int(np.diff(T.option_ptr).max())):
+            index = T.option_ptr[rows] + a
+            valid = index < T.option_ptr[rows + 1]
+            hit = rows[valid][T.option_machine[index[valid]] == machine[valid]]
+            option[hit] = T.option_ptr[hit] + a
+        # Ties of zero durations are broken by the place in the chain: ends first, then rows.
+        task = self.shop.task
+        by = np.lexsort((np.arange(len(rows)), schedule.end[task], schedule.start[task]))
+        return rows[by], option
+
+    def even(self, option: Int32) -> None:
+        """Balance the loads, every other time, where they are what matters."""
+        if self.flexible and self.random.random() < _EVEN:
+            balance(self.tables, option, _TRIES * self.shop.count, self.load, self.rng)
+
     def starts(self, solution: Solution) -> IntArray:
+        """Start of every row."""
         build(self.tables, self.state, solution.order, solution.option)
         return self.state.head.astype(np.int64) - self.state.duration
 
@@ -164,6 +248,7 @@ class Evolution:
         return solution
 
     def solution(self, order: UInt32, option: Int32) -> Solution:
+        """The schedule with its value and traits."""
         value = int(build(self.tables, self.state, order, option))
         rows = self.tables.operation
         machine = self.tables.option_machine[option[rows]].astype(np.int64)
@@ -180,3 +265,21 @@ class Evolution:
         start = self.state.head[rows].astype(np.int64) - self.state.duration[rows] + self.origin
         option = self.tables.shop_option[solution.option[rows]]
         self.board.offer(values, self.shop.schedule(start, option), by=self.name)
+
+
+def enter(population: list[Solution], child: Solution, near: int) -> bool:
+    """Let the child replace its neighbours or the worst member; says whether that is progress.
+
+    Within ``near`` of a member it may only replace the nearest. Equal schedules never enter twice.
+    """
+    distances = [child.distance(member) for member in population]
+    closest = int(np.argmin(distances))
+    if distances[closest] == 0:
+        return False
+    place = closest
+    if distances[closest] > near:
+        place = max(range(len(population)), key=lambda r: population[r].value)
+    progress = child.value < population[place].value
+    if child.value <= population[place].value:
+        population[place] = child
+    return progress

@@ -87,11 +87,11 @@ def move(
     """
     k = S.machine[u]
     place = S.place[u]
-    f, l = S.before[u], S.after[u]
+    f, g = S.before[u], S.after[u]
     if f != 0:
-        S.after[f] = l
-    if l != 0:
-        S.before[l] = f
+        S.after[f] = g
+    if g != 0:
+        S.before[g] = f
     if a == S.option[u]:
         if target > place:
             for z in range(place, target):
@@ -140,7 +140,7 @@ def move(
         if not _pull_forward(S, u, s):
             return False
     # Rows that are no operations have index -1, so they never widen a sweep.
-    _sweep_heads(S, low, max(high, S.at[l], S.at[s]))
+    _sweep_heads(S, low, max(high, S.at[g], S.at[s]))
     first = low
     if f != 0:
         first = min(first, S.at[f])

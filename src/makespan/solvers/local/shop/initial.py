@@ -78,8 +78,8 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
     pending = 0
     # An event is (time, row, whether the row's operation ends rather than becomes ready).
     for c in range(len(T.first)):
-        x = np.int64(T.first[c])
-        _push(events, 0, pending, (np.int64(T.release[x]) << (_BITS + 1)) | (x << 1))
+        x = T.first[c] + 0
+        _push(events, 0, pending, (T.release[x] << (_BITS + 1)) | (x << 1))
         pending += 1
     done = 0
     while pending > 0:
@@ -93,7 +93,7 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
                 k = np.int64(T.option_machine[option[x]])
                 running[k] = 0
                 if T.option_ptr[x + 2] > T.option_ptr[x + 1]:
-                    ready = max(now, T.release[x + 1])
+                    ready = max(now, T.release[x + 1] + 0)
                     _push(events, 0, pending, (ready << (_BITS + 1)) | ((x + 1) << 1))
                     pending += 1
             else:

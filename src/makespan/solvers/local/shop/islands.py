@@ -38,6 +38,7 @@ class Champions:
     """Best solutions of past populations, safe to use from many threads."""
 
     solutions: list[Solution] = field(default_factory=list)
+    populations: dict[int, list[Solution]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, solution: Solution) -> None:
@@ -50,3 +51,17 @@ class Champions:
         """The ``count`` solutions added last."""
         with self.lock:
             return self.solutions[-count:]
+
+    def settle(self, worker: int, population: list[Solution]) -> None:
+        """Let others visit the worker's population, which it goes on changing in place."""
+        with self.lock:
+            self.populations[worker] = population
+
+    def visitor(self, worker: int, lot: int) -> Solution | None:
+        """Some member of another worker's population, None if there is none."""
+        with self.lock:
+            others = [p for w, p in sorted(self.populations.items()) if w != worker]
+        if not others:
+            return None
+        population = others[lot % len(others)]
+        return population[lot // len(others) % len(population)]
