@@ -35,6 +35,10 @@ _LOOK_EVERY: Final = 256
 """Moves between looks at the halt, and between steps of the temperature."""
 
 
+_NEAR: Final = 200
+"""Places within which half of the moves in one sequence stay: a walk costs what it is long."""
+
+
 class Plan(NamedTuple):
     """Where each job is and when it ends, int64 (n,) each."""
 
@@ -96,7 +100,8 @@ def propose_within(R: Rows, k: int, p: int, random: Stream) -> tuple[int, int, i
     room = size - length
     if p < 0 or room < 1:
         return 0, 0, 0
-    q = p + near(room, random) * (1 if draw(random) % 2 == 0 else -1)
+    span = room if draw(random) % 2 == 0 else min(room, _NEAR)
+    q = p + near(span, random) * (1 if draw(random) % 2 == 0 else -1)
     if q < 0:
         q = -q
     if q > room:

@@ -161,6 +161,8 @@ def settle(T: Tables, R: Rows, k: int, low: int) -> None:
     peak = -FAR
     for x in range(size - 1, -1, -1):
         peak = max(peak, peak_of(T, R.job[k, x], R.end[k, x]))
+        if x < low and R.after[k, x] == peak:
+            break  # so are those before
         R.after[k, x] = peak
 
 

@@ -17,17 +17,21 @@ from makespan.solvers.local.machines._shape import Machines
 
 _NAME: Final = "machines"
 _UNLIMITED: Final = 1 << 60
-_FIRST_ROUND: Final = 300
-"""Moves per job of the first round, at least those of ``_SHORTEST`` jobs."""
-_SHORTEST: Final = 100
+_FIRST_ROUND: Final = 30_000
 _LONGER: Final = 1.5
+"""Moves of the first round, and how many times longer each next one is."""
 _HOT: Final = 0.5
 _COLD: Final = 0.002
 """First and last temperature in units of what a job costs when it is late by a mean time."""
-_WARM: Final = 0.1
-"""Share of the first temperature at which the best schedule is annealed again."""
-_MOST_FOR_RULES: Final = 3_000
-"""Jobs up to which urgencies, quadratic, are worked out."""
+_WARM: Final = (0.1, 0.5)
+_FRESH: Final = (1.0, 4.0)
+"""Factors on the first temperature when the best schedule is annealed again, and a new one."""
+_MANY: Final = 200
+"""Jobs from which on temperatures fall with the number of jobs: a start is worth more the longer
+it takes to anneal one."""
+_RULES: Final = 4
+_MOST_FOR_RULES: Final = 1_000
+"""Jobs up to which urgencies, quadratic, are worked out, and plans are started anew."""
 
 
 class MachinesSearch:
@@ -80,24 +84,26 @@ class _Annealer:
             self.board.raise_bound(value + constant, by=_NAME)
 
     def run(self) -> None:
-        """Anneal the plans of rules first, then random ones and the best so far in turn."""
-        length = float(_FIRST_ROUND * max(self.machines.count, _SHORTEST))
+        """Anneal the plans of rules and random ones, and in turn with them the best so far."""
+        length = float(_FIRST_ROUND)
         turn = self.worker
-        best: int | None = None
-        keep = Plan.room(self.machines.count)
+        keep = self.construct(turn)
+        best, _ = self.anneal(keep, 0, 1.0)
+        for kind in range(1, _RULES):
+            plan = self.construct(turn + 2 * kind)
+            value, _ = self.anneal(plan, 0, 1.0)
+            if value < best:
+                best, keep = value, plan
+        self.offer(best, keep)
         made = 0
+        anew = self.machines.count <= _MOST_FOR_RULES
         while not self.board.over and self.left > 0:
-            heat = 1.0
-            incumbent = self.incumbent() if turn % 2 else None
-            if incumbent is not None:
-                plan, heat = incumbent, _WARM
-            elif best is not None and turn % 2:
-                plan, heat = Plan(*(a.copy() for a in keep)), _WARM
-            else:
-                plan = self.construct(turn)
+            again = turn % 2 == 1 or not anew
+            plan = self.incumbent(keep) if again else self.construct(turn)
+            heat = float(self.random.uniform(*(_WARM if again else _FRESH)))
             value, moves = self.anneal(plan, min(int(length), self.left), heat)
             self.offer(value, plan)
-            if best is None or value < best:
+            if value < best:
                 best, keep = value, plan
             self.left -= max(moves, 1)
             made += moves
@@ -107,6 +113,7 @@ class _Annealer:
 
     def anneal(self, plan: Plan, moves: int, heat: float) -> tuple[int, int]:
         """Improve a plan; its value without the constant and the moves made."""
+        hot = _HOT * heat * self.unit * min(1.0, _MANY / self.machines.count)
         value, made = anneal(
             self.tables,
             self.rows,
@@ -114,8 +121,8 @@ class _Annealer:
             self.machines.largest,
             self.bound,
             moves,
-            _HOT * heat * self.unit,
-            _COLD * self.unit,
+            hot,
+            min(_COLD * self.unit, 0.1 * hot),
             self.stream,
             self.board.halt,
         )
@@ -127,11 +134,11 @@ class _Annealer:
         if self.board.improves(values):
             self.board.offer(values, self.machines.schedule(plan.machine, plan.end), by=_NAME)
 
-    def incumbent(self) -> Plan | None:
-        """The sequences of the board's schedule."""
+    def incumbent(self, keep: Plan) -> Plan:
+        """The sequences of the board's schedule, or else a copy of those kept."""
         schedule = self.board.schedule
         if schedule is None:
-            return None
+            return Plan(*(a.copy() for a in keep))
         plan = Plan.room(self.machines.count)
         plan.machine[:] = self.machines.machine_of(schedule)
         order = np.lexsort((schedule.end, schedule.start, plan.machine))
@@ -143,7 +150,7 @@ class _Annealer:
         """A plan by one rule after the other, each with random parameters."""
         T = self.tables
         n = self.machines.count
-        kind = turn // 2 % 4
+        kind = turn // 2 % _RULES
         if kind == 0 and n <= _MOST_FOR_RULES:
             plan = Plan.room(n)
             ahead = self.typical * float(self.random.uniform(0.5, 5.0))

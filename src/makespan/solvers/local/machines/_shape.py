@@ -213,7 +213,9 @@ def _costs(problem: Problem) -> tuple[Tables, int, int] | None:
     nothing = np.zeros(n, dtype=np.int64)
     zero: IndexArray = np.zeros(n, dtype=np.int32)
     is_makespan = peak == ObjectiveKind.MAKESPAN
-    scale = np.where(late, dated if peak == ObjectiveKind.MAX_TARDINESS else 1, 0)
+    scale = nothing
+    if peak is not None:
+        scale = np.where(late, dated if peak == ObjectiveKind.MAX_TARDINESS else 1, 0)
     tables = Tables(
         duration=nothing[None, :],
         release=nothing,
