@@ -91,6 +91,8 @@ def price(problem: Problem, project: Project, terms: dict[ObjectiveKind, int]) -
         )
     )
     if not terms.keys() - {ObjectiveKind.MAKESPAN}:
+        if 2.0 * project.span * project.tick * makespan[0] > _MOST:
+            return None
         none = np.empty(0, dtype=np.int64)
         alone = np.full(n, -1, dtype=np.int64)
         return Price(makespan, maximum, lateness, alone, none, none, none, none, none)
@@ -107,7 +109,7 @@ def price(problem: Problem, project: Project, terms: dict[ObjectiveKind, int]) -
     late = terms.get(ObjectiveKind.TARDY_COUNT, 0)
     tardy = terms.get(ObjectiveKind.TOTAL_TARDINESS, 0)
     largest = float(np.abs(weight).max(initial=0)) * (sum(terms.values()) + 1)
-    reach = float(np.abs(due[dated]).max(initial=0)) + 2.0 * project.span
+    reach = (float(np.abs(due[dated]).max(initial=0)) + 2.0 * project.span) * project.tick
     if largest * reach * len(weight) > _MOST or (weight < 0).any():
         return None
     return Price(

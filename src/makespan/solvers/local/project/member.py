@@ -24,6 +24,9 @@ _NAME: Final = "project"
 _MODE_SECONDS: Final = 20.0
 _SIZE: Final = 150
 _MOST: Final = 2000
+_LEAST: Final = 20
+_CELLS: Final = 4_000_000
+"""Most activities over all rows of a population, for memory's sake."""
 _GROWTH: Final = 1.5
 _PATIENCE: Final = 6
 """Generations without progress after which a population is given up."""
@@ -161,9 +164,11 @@ class _Worker:
     def run(self) -> None:
         """Round after round; at least one schedule is made, whatever the time."""
         size, rounds = _SIZE, 0
+        most = min(_MOST, max(_LEAST, _CELLS // self.project.count))
         try:
             while rounds == 0 or not self.ended:
                 rounds += 1
+                size = min(size, most)
                 pool = make_population(self.project, size)
                 if rounds % 2 == 0 or rounds > 4:
                     for champion in self.champions[-_CHAMPIONS:]:
@@ -177,7 +182,7 @@ class _Worker:
                     until = began + (1 + _WINDOW_SHARE) * (self.board.seconds - began)
                     champion = self._reopen(champion, until)
                 self.champions.append(champion)
-                size = min(int(size * _GROWTH), _MOST)
+                size = int(size * _GROWTH)
         finally:
             self.board.count(self.search.name, int(self.desk.passes[0]))
 

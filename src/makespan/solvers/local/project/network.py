@@ -30,8 +30,9 @@ Words = npt.NDArray[np.uint64]
 LIMIT: Final = 1 << 50
 """Ticks within which every schedule of a search must end."""
 
-MOST_ACTIVITIES: Final = 20_000
-"""Beyond it one schedule takes so long that a population makes no sense."""
+MOST_BY_TICK: Final = 10_000
+MOST_BY_PIECE: Final = 2_000
+"""Activities beyond which one schedule takes too long for a population, and for a quick stop."""
 
 _WORD_BITS: Final = 64
 _TICK_SPAN: Final = 1 << 16
@@ -134,7 +135,7 @@ class Project:
             Due dates and releases the objective knows; they too must be multiples of the tick.
         """
         t, m, n = problem.tasks, problem.modes, problem.tasks.count
-        if not 0 < n <= MOST_ACTIVITIES or not _is_project(problem):
+        if not 0 < n <= MOST_BY_TICK or not _is_project(problem):
             return None
         keep = _usable(problem)
         sizes = np.bincount(m.task[keep], minlength=n)
@@ -171,7 +172,8 @@ class Project:
         network = Network(
             *before, *after, ready, mode_ptr, duration, need, full, guard, spend, amount
         )
-        return cls(network, order, mode, units, capacity, origin, tick, int(span))
+        project = cls(network, order, mode, units, capacity, origin, tick, int(span))
+        return project if n <= MOST_BY_PIECE or project.by_tick else None
 
     def schedule(self, start: IntArray, mode: IntArray) -> Schedule:
         """Schedule of starts of the network and chosen modes (indices into ``mode``)."""
