@@ -88,13 +88,9 @@ def choose(plan: Plan, points: Points, dice: Stream) -> int:
     """A point that costs something, by a few draws or else the next one; -1 if none does."""
     count = len(points.op)
     p = 0
-    for _ in range(8):
-        p = draw(dice) % count
-        if costs(plan, points, p, False):
-            return p
-    for k in range(2 * count):
-        p = p + 1 if p + 1 < count else 0
-        if costs(plan, points, p, k >= count):
+    for k in range(8 + 2 * count):
+        p = draw(dice) % count if k < 8 else (p + 1) % count
+        if costs(plan, points, p, k >= 8 + count):
             return p
     return -1
 
@@ -229,8 +225,9 @@ def anneal(
             keep(plan, value, maxima)
             if value < best[0]:
                 best[0] = value
-                best_order[:] = plan.order[:n]
-                best_option[:] = plan.option[:n]
+                for k in range(n):  # a copy of slices would compile for seconds
+                    best_order[k] = plan.order[k]
+                    best_option[k] = plan.option[k]
         else:
             undo(plan, x, was_option, was_before)
     return moves

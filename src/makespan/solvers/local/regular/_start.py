@@ -71,6 +71,7 @@ def dispatch(
     option_machine: npt.NDArray[np.int32],
     option_duration: IntArray,
     release: IntArray,
+    machines: int,
     table: FloatArray,
     index: int,
     look_ahead: float,
@@ -93,7 +94,7 @@ def dispatch(
     earliest = np.zeros(chains, dtype=np.int64)  # start of the chain's next operation
     chosen = np.zeros(chains, dtype=np.int64)
     ready = release[follow]
-    free = np.full(int(option_machine.max()) + 1, -(1 << 61), dtype=np.int64)
+    free = np.full(machines, -(1 << 61), dtype=np.int64)
     for step in range(len(order)):
         first = 1 << 61
         for c in range(chains):

@@ -145,6 +145,7 @@ class Island:
                 shop.option_machine,
                 shop.option_duration,
                 shop.release,
+                shop.machines,
                 self.search.urgency,
                 INDICES[(k + self.worker) % len(INDICES)],
                 look_ahead,
