@@ -15,7 +15,7 @@ import numpy as np
 
 _REACTION: Final = 0.15
 _FLOOR: Final = 0.05
-_GROW: Final = 1.25
+_GROW: Final = 1.3
 _SHRINK: Final = 0.85
 _LEAST: Final = 4.0
 

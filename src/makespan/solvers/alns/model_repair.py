@@ -212,6 +212,9 @@ def small_solver(
     p.cp_model_probing_level = 0
     p.symmetry_level = 0
     p.linearization_level = int(shape.relaxation)
+    # Costly per node, but what is free is small: neighbourhoods of shops close more often.
+    p.use_dynamic_precedence_in_disjunctive = True
+    p.use_strong_propagation_in_disjunctive = True
     if effort is not None:
         p.max_deterministic_time = effort
     if seconds < float("inf"):

@@ -15,10 +15,12 @@ from makespan.solvers.board import Board
 from makespan.solvers.dispatch._runner import Attempt, Runner
 from makespan.solvers.dispatch.bounds import level_bounds
 from makespan.solvers.dispatch.rules import find_rule
-from makespan.solvers.dispatch.sampling import _opening
+from makespan.solvers.dispatch.sampling import _opening, sample
 
 _HEATS: Final = (0.05, 0.2, 0.5, 1.0)
 _STIR: Final = 0.3
+_SAMPLE_SECONDS: Final = 1.0
+_SAMPLE_SHARE: Final = 0.03
 
 
 class RuleRepair:
@@ -96,34 +98,70 @@ class RuleRepair:
 
 
 class WarmUp:
-    """Compiles, or loads, the kernels of dispatch and runs the plain rules in the background.
+    """Compiles, or loads, the kernels of dispatch and opens with its schedules, in the background.
 
     Compilation cannot be interrupted, so it has a thread that nobody needs to wait for.
+
+    Parameters
+    ----------
+    runs
+        Runs of the sampling that follows the plain rules; None: a share of the time.
     """
 
-    def __init__(self, problem: Problem, board: Board, by: str) -> None:
+    def __init__(
+        self, problem: Problem, board: Board, by: str, *, seed: int, runs: int | None
+    ) -> None:
         self.done = threading.Event()
         self.repair: RuleRepair | None = None
         self._problem, self._board, self._by = problem, board, by
+        self._seed, self._runs = seed, runs
         self._thread = threading.Thread(target=self._work, name="makespan-warm-up", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
+        board = self._board
         try:
             repair = RuleRepair(self._problem)
-            repair.runner.halt = self._board.halt
             runner = repair.runner
+            runner.halt = board.halt
             bounds = level_bounds(self._problem, runner.compiled, runner.attributes)
             for level, bound in enumerate(bounds):
                 if bound is not None:
-                    self._board.raise_bound(bound, by=self._by, level=level)
-            repair.opening(self._board, self._by)
-            if not self._board.over:
+                    board.raise_bound(bound, by=self._by, level=level)
+            repair.opening(board, self._by)
+            if not board.over:
+                self._sample()
+            if not board.over:
                 self.repair = repair
         except BaseException as error:  # noqa: BLE001  # raised again when the watch ends
-            self._board.fail(error)
+            board.fail(error)
         finally:
             self.done.set()
+
+    def _sample(self) -> None:
+        """Some biased random runs, which for many objectives are far better than plain rules."""
+        seconds = min(_SAMPLE_SECONDS, _SAMPLE_SHARE * self._board.left)
+        found = sample(
+            self._problem,
+            time_limit=None if self._runs is not None else seconds,
+            iterations=self._runs,
+            seed=self._seed,
+            stop=_Over(self._board),
+        )
+        if found.schedule is not None:
+            self._board.offer(found.objectives, found.schedule, by=self._by)
+
+
+class _Over(threading.Event):
+    """The end of a board, as an event that can be asked."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self._board = board
+
+    def is_set(self) -> bool:
+        """Whether members should end now."""
+        return self._board.over
 
 
 def same_or_better(problem: Problem, old: Schedule, new: Schedule | None) -> Schedule:

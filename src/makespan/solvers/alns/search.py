@@ -35,14 +35,15 @@ MODEL_LIMIT: Final = 20_000
 _NAME: Final = "alns"
 _PATIENCE: Final = 5.0
 _WAIT: Final = 0.01
-_EFFORT: Final = 0.06
-_FIRST_SIZE: Final = 30
+_EFFORT: Final = 0.04
+_FIRST_SIZE: Final = 16
 _TIES: Final = 0.15
 _STALE: Final = 12
 """Repairs without gain after which the next open level gets a turn."""
 
-_RULE_RUNS: Final = 25
-_RULE_EFFORT: Final = 2e-6
+_OPENING_RUNS: Final = 60
+_RULE_RUNS: Final = 40
+_RULE_EFFORT: Final = 4e-7
 """Deterministic seconds that one task costs in one run of a rule, about."""
 
 
@@ -86,7 +87,9 @@ class LargeNeighbourhoodSearch:
         """Search as :class:`makespan.solvers.local.search.Search` describes."""
         with self._lock:
             if self._warm is None:
-                self._warm = WarmUp(self.problem, self.board, _NAME)
+                self._warm = WarmUp(
+                    self.problem, self.board, _NAME, seed=self._seed, runs=self._opening_runs()
+                )
             if not self._begun():
                 return
         if not self.board.over:
@@ -108,6 +111,10 @@ class LargeNeighbourhoodSearch:
             schedule, self.infeasible = first_schedule(self.problem, board, self._seed)
             board.adopt(schedule, by=_NAME)
         return board.schedule is not None
+
+    def _opening_runs(self) -> int | None:
+        """Runs of dispatch before the first repair, where the clock must not decide."""
+        return None if self.moves is None else _OPENING_RUNS
 
     def model(self, schedule: Schedule) -> ModelRepair | None:
         """The model, built again when the schedule does not fit into its horizon."""
@@ -245,9 +252,8 @@ class _Worker:
         if whole:
             self._after_everything(model, level, outcome.closed)
         elif not ties:
-            self._sizes[name].learn(
-                gained=gained, closed=outcome.closed, quick=outcome.effort < 0.3 * effort
-            )
+            quick = outcome.effort < 0.3 * effort
+            self._sizes[name].learn(gained=gained, closed=outcome.closed, quick=quick)
         return gained, outcome.effort
 
     def _after_everything(self, model: ModelRepair, level: int, closed: bool) -> None:
