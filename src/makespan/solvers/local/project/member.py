@@ -23,8 +23,13 @@ from makespan.solvers.local.search import Search
 _NAME: Final = "project"
 _MODE_SECONDS: Final = 20.0
 _SIZE: Final = 150
+"""Rows of the first population where neither time nor moves are limited."""
+_PASSES: Final = 2000
+"""Schedules per row in which a population converges, with some to spare."""
+_TASTER: Final = 20
+"""Rows by which the speed is measured."""
+_LEAST: Final = 100
 _MOST: Final = 2000
-_LEAST: Final = 20
 _CELLS: Final = 4_000_000
 """Most activities over all rows of a population, for memory's sake."""
 _GROWTH: Final = 1.5
@@ -33,7 +38,7 @@ _PATIENCE: Final = 6
 _CHAMPIONS: Final = 8
 _WINDOW: Final = 30
 _EFFORT: Final = 0.1
-_WINDOW_SHARE: Final = 0.3
+_WINDOW_SHARE: Final = 0.1
 """Windows may take this share of the time that the population before them took."""
 _WINDOW_COUNT: Final = 4
 """Windows after a population where moves are counted, not seconds."""
@@ -93,8 +98,8 @@ class _Row(NamedTuple):
 class ProjectSearch:
     """A genetic algorithm per worker; see :mod:`makespan.solvers.local.project.evolve`.
 
-    Populations grow from round to round; every other one gets the champions of those before, and
-    every one gets the incumbents that others put on the board.
+    A population is as large as can converge in the time left. Every other one gets the champions
+    of those before, and every one gets the incumbents that others put on the board.
     """
 
     name = _NAME
@@ -163,13 +168,14 @@ class _Worker:
 
     def run(self) -> None:
         """Round after round; at least one schedule is made, whatever the time."""
-        size, rounds = _SIZE, 0
-        most = min(_MOST, max(_LEAST, _CELLS // self.project.count))
+        rounds = 0
+        most = max(_TASTER, min(_MOST, _CELLS // self.project.count))
         try:
+            speed = self._measure()
             while rounds == 0 or not self.ended:
                 rounds += 1
-                size = min(size, most)
-                pool = make_population(self.project, size)
+                size = self._size(rounds, speed)
+                pool = make_population(self.project, min(size, most))
                 if rounds % 2 == 0 or rounds > 4:
                     for champion in self.champions[-_CHAMPIONS:]:
                         champion.enter(pool, int(pool.filled[0]))
@@ -182,9 +188,31 @@ class _Worker:
                     until = began + (1 + _WINDOW_SHARE) * (self.board.seconds - began)
                     champion = self._reopen(champion, until)
                 self.champions.append(champion)
-                size = int(size * _GROWTH)
         finally:
             self.board.count(self.search.name, int(self.desk.passes[0]))
+
+    def _measure(self) -> float:
+        """Schedules per second, by a small population; 0 where the clock has no say."""
+        pool = make_population(self.project, _TASTER)
+        self._breed(pool, 1)  # compiles, and makes sure that there is a schedule
+        self._import(pool)
+        if self.search.moves is not None or self.ended:
+            return 0.0
+        passes, began = int(self.desk.passes[0]), self.board.seconds
+        self._breed(pool, 4 * _TASTER)
+        made = int(self.desk.passes[0]) - passes
+        return made / max(self.board.seconds - began, 1e-6)
+
+    def _size(self, rounds: int, speed: float) -> int:
+        """Rows of a population that converges within what is left of time or moves."""
+        moves, left = self.search.moves, self.board.left
+        if moves is not None:
+            passes = float(moves - int(self.desk.passes[0]))
+        elif left < _FAR:
+            passes = left * speed
+        else:
+            return int(min(_SIZE * _GROWTH ** (rounds - 1), _MOST))
+        return int(min(max(passes / _PASSES, _LEAST), _MOST))
 
     def _evolve(self, pool: Population) -> None:
         """Fill the population and evolve it until it stagnates."""
@@ -192,7 +220,7 @@ class _Worker:
         self._breed(pool, 1)
         self._import(pool)
         while pool.filled[0] < size and not self.ended:
-            self._breed(pool, min(_SIZE, size - int(pool.filled[0])))
+            self._breed(pool, min(_TASTER, size - int(pool.filled[0])))
         least, total, idle = int(pool.cost.min()), int(pool.cost.sum()), 0
         while idle < _PATIENCE and not self.ended:
             generations = 4 if size < 200 else 1
@@ -206,6 +234,9 @@ class _Worker:
     def _breed(self, pool: Population, children: int) -> None:
         """Make children, and offer the best row if it is better than the incumbent."""
         search = self.search
+        if search.moves is not None:  # a child takes about four schedules
+            rest = (search.moves - int(self.desk.passes[0])) // 4
+            children = max(1, min(children, rest))
         best = breed(
             self.project.network,
             search.costs,
