@@ -14,6 +14,9 @@ from makespan.solvers.local.shapes import Shop
 _SETS: Final = 256
 """Most sets of machines looked at."""
 
+_LARGE: Final = 100_000
+"""Operations beyond which only bounds that take no more than some passes are computed."""
+
 
 def bounds(shop: Shop) -> Iterator[int]:
     """Ever better lower bounds, the quick ones first; times as in the Shop."""
@@ -21,7 +24,7 @@ def bounds(shop: Shop) -> Iterator[int]:
     head, tail = _heads(shop, least), _tails(shop, least)
     yield int((head + least + tail).max())
     for members, width in _sets(shop):
-        if width == 1:
+        if width == 1 and shop.count <= _LARGE:
             yield one_machine(head[members], least[members], tail[members])
         else:
             yield parallel(head[members], least[members], tail[members], width)
@@ -66,7 +69,7 @@ def _sets(shop: Shop) -> Iterator[tuple[IntArray, int]]:
     for members in np.split(alone[order], cuts):
         if len(members):
             yield members, 1
-    if len(alone) == shop.count:
+    if len(alone) == shop.count or shop.count > _LARGE:
         return
     words = (shop.machines + 62) // 63
     mask = np.zeros((shop.count, words), dtype=np.int64)

@@ -30,7 +30,14 @@ from makespan.solvers.local.shop.layout import (
 from makespan.solvers.local.shop.tabu import descend
 
 _PATIENCE: Final = 12_500
+"""Moves without improvement that end a descent."""
+
 _TRIAL: Final = 500
+"""Moves by which children are compared before one of them is improved further."""
+
+_LARGE: Final = 20_000
+"""Operations beyond which descents are cut in proportion, so that there are several of them."""
+
 _SHARES: Final = (0.3, 0.5, 0.7)
 _EVEN: Final = 0.5
 _TRIES: Final = 100
@@ -79,6 +86,7 @@ class Evolution:
         self.serial = 0
         jobs, machines = len(tables.first), len(tables.line_ptr) - 1
         self.tenure = 10 + jobs // machines
+        self.patience = int(min(_PATIENCE, max(_TRIAL, _PATIENCE * _LARGE // shop.count)))
         self.origin = int(shop.release.min())
         self.load: IntArray = np.zeros(machines, dtype=np.int64)
         self.flexible = len(tables.option_machine) > shop.count
@@ -127,7 +135,9 @@ class Evolution:
             order, option = np.zeros(n, dtype=np.uint32), np.zeros(rows, dtype=np.int32)
             dispatch(self.tables, order, option, 0.2 + self.random.random(), self.rng)
             self.even(option)
-            population.append(self.improve(order, option, _PATIENCE // 2))
+            if not population:
+                self.offer(self.solution(order, option))
+            population.append(self.improve(order, option, self.patience // 2))
         return population
 
     def evolve(self, population: list[Solution]) -> None:
@@ -175,7 +185,7 @@ class Evolution:
             if best is None or found.value < best.value:
                 best = found
         assert best is not None
-        return self.improve(best.order.copy(), best.option.copy(), _PATIENCE)
+        return self.improve(best.order.copy(), best.option.copy(), self.patience)
 
     def foreign(self) -> Solution | None:
         """The incumbent, improved, if another member of the solve has put a new one up."""
@@ -184,7 +194,7 @@ class Evolution:
             return None
         self.serial = board.serial
         schedule = board.schedule
-        return None if schedule is None else self.improve(*self.read(schedule), _PATIENCE)
+        return None if schedule is None else self.improve(*self.read(schedule), self.patience)
 
     def read(self, schedule: Schedule) -> tuple[UInt32, Int32]:
         """A schedule of the problem as order and options."""

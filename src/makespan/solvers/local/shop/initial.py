@@ -93,7 +93,7 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
                 k = np.int64(T.option_machine[option[x]])
                 running[k] = 0
                 if T.option_ptr[x + 2] > T.option_ptr[x + 1]:
-                    ready = max(now, T.release[x + 1] + 0)
+                    ready = max(now, T.release[x + 1])
                     _push(events, 0, pending, (ready << (_BITS + 1)) | ((x + 1) << 1))
                     pending += 1
             else:
@@ -102,7 +102,7 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
                 k = np.int64(T.option_machine[a])
                 load[k] = max(load[k], now) + T.option_duration[a]
                 blur = 1.0 + noise * (draw(rng) & 1023) / 1024.0
-                rank = np.int64(np.float64(TOP) - remaining[x] * blur)
+                rank = int(TOP - remaining[x] * blur)
                 _push(queue, T.line_ptr[k], waiting[k], (rank << _BITS) | x)
                 waiting[k] += 1
             if is_touched[k] == 0:
