@@ -8,6 +8,8 @@ that does best for makespans (Haupt 1989).
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from makespan.core.vocabulary import IntArray
@@ -17,6 +19,9 @@ from makespan.solvers.local.shop.layout import Int32, Tables, UInt32
 
 _BITS = 31
 _LOW = (1 << _BITS) - 1
+_ROOT = cast("int", np.int64(0))
+"""Not a literal, for which the heaps would be compiled once more."""
+
 TOP = 1 << 31
 """Exceeds every blurred priority, since noise is at most 2."""
 
@@ -79,14 +84,14 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
     # An event is (time, row, whether the row's operation ends rather than becomes ready).
     for c in range(len(T.first)):
         x = T.first[c] + 0
-        _push(events, 0, pending, (T.release[x] << (_BITS + 1)) | (x << 1))
+        _push(events, _ROOT, pending, (T.release[x] << (_BITS + 1)) | (x << 1))
         pending += 1
     done = 0
     while pending > 0:
         now = events[0] >> (_BITS + 1)
         touches = 0
         while pending > 0 and events[0] >> (_BITS + 1) == now:
-            key = _pop(events, 0, pending)
+            key = _pop(events, _ROOT, pending)
             pending -= 1
             x = (key >> 1) & _LOW
             if key & 1:
@@ -94,7 +99,7 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
                 running[k] = 0
                 if T.option_ptr[x + 2] > T.option_ptr[x + 1]:
                     ready = max(now, T.release[x + 1])
-                    _push(events, 0, pending, (ready << (_BITS + 1)) | ((x + 1) << 1))
+                    _push(events, _ROOT, pending, (ready << (_BITS + 1)) | ((x + 1) << 1))
                     pending += 1
             else:
                 a = _choose(T, x, now, load, noise, rng)
@@ -119,7 +124,7 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
                 order[done] = x
                 done += 1
                 end = now + T.option_duration[option[x]]
-                _push(events, 0, pending, (end << (_BITS + 1)) | (x << 1) | 1)
+                _push(events, _ROOT, pending, (end << (_BITS + 1)) | (x << 1) | 1)
                 pending += 1
 
 

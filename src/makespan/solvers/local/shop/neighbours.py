@@ -125,9 +125,9 @@ def block_moves(T: Tables, S: State, begin: int, now: int, record: int, rng: Str
                                 break
                     if tabu:
                         S.spare[ESTIMATE] = 0
-                        note(S.spare, 0, u, S.option[u], t, rng)
+                        note(S.spare, S.spare[ESTIMATE], u, S.option[u] + 0, t, rng)
                     else:
-                        note(S.best, estimate, u, S.option[u], t, rng)
+                        note(S.best, estimate, u, S.option[u] + 0, t, rng)
             for s in range(b0, a0, -1):
                 if front and s < b0:
                     break
@@ -167,9 +167,9 @@ def block_moves(T: Tables, S: State, begin: int, now: int, record: int, rng: Str
                                 break
                     if tabu:
                         S.spare[ESTIMATE] = 0
-                        note(S.spare, 0, u, S.option[u], t, rng)
+                        note(S.spare, S.spare[ESTIMATE], u, S.option[u] + 0, t, rng)
                     else:
-                        note(S.best, estimate, u, S.option[u], t, rng)
+                        note(S.best, estimate, u, S.option[u] + 0, t, rng)
         i = j
 
 
@@ -250,6 +250,6 @@ def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stre
             estimate = max(least, floor)
             if S.barred[(u * machines + k) & slots] >= now:
                 S.spare[ESTIMATE] = 0
-                note(S.spare, 0, u, a, target, rng)
+                note(S.spare, S.spare[ESTIMATE], u, a, target, rng)
             elif estimate <= S.best[ESTIMATE]:
                 note(S.best, estimate, u, a, target, rng)
