@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import highspy
 
 MOST_JOBS: Final = 60
-"""The program has n^2 binary variables; beyond some 20 jobs it seldom ends."""
+"""The program has n^2 binary variables; beyond a dozen jobs it seldom ends soon."""
 
 _EXACT: Final = 1 << 40
 """Values above are not told apart by doubles with a tolerance of a millionth."""
