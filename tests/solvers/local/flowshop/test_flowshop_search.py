@@ -257,6 +257,9 @@ def test_other_shapes_are_declined() -> None:
     wide = replace(flow.modes, duration=np.full(n, 1 << 30))
     weighed = minimising({Kind.TOTAL_COMPLETION: 1})
     assert declined(replace(flow, objective=weighed, jobs=heavy, modes=wide))
+    large = random_flow_shop(20_000, 2, seed=1)
+    assert FlowShop.of(large) is not None
+    assert declined(replace(large, objective=weighed))
 
 
 def test_published_optima_of_small_taillard_shops() -> None:

@@ -17,6 +17,10 @@ from makespan.solvers.local.shapes import Shop as PlainShop
 _NARROW: Final = 1 << 30
 """Sums of times below this fit int32."""
 
+_MOST_OPERATIONS: Final = 1_000_000
+_MOST_STEPS: Final = 500_000_000
+"""Jobs squared times machines for sums of completion: beyond, one move takes too long to stop."""
+
 _PRICED: Final = (
     ObjectiveKind.TOTAL_COMPLETION,
     ObjectiveKind.TOTAL_FLOW_TIME,
@@ -100,6 +104,9 @@ class FlowShop:
             release=np.ascontiguousarray(release[:, 0] - begin, dtype=kind),
         )
         only = problem.objective.kinds == {ObjectiveKind.MAKESPAN}
+        steps = duration.size * len(duration)
+        if duration.size > _MOST_OPERATIONS or not (only or steps <= _MOST_STEPS):
+            return None
         return cls(plain, shop, begin, operation, None if only else priced)
 
     def schedule(self, order: Order) -> Schedule:
