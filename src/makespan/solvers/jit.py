@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar, cast
 
 import numba
-from numba.core import event
+from numba.core import errors, event
 
 from makespan.solvers.compiling import COMPILE_CLOCK
 
@@ -24,6 +25,10 @@ class _Listener(event.Listener):  # type: ignore[misc]  # numba ships no types
 
 
 event.register("numba:compile", _Listener())
+
+# Where colorama is installed, numba swaps sys.stdout for a moment whenever it words an error, as it
+# does while it compiles: what another thread prints then, or redirects, would go astray.
+errors.ColorShell = nullcontext
 
 
 def kernel(function: Kernel) -> Kernel:
