@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from makespan.core.problem import Problem
+from makespan.core.vocabulary import ObjectiveKind
 
 MEMBERS: Final = ("local", "exact", "neighbourhood")
 
 EXACT_MODE_LIMIT: Final = 100_000
 """Above this many modes a CP-SAT model takes gigabytes."""
+
+_RELATION_LIMIT: Final = 500_000
+"""The same for pairs of jobs on machines that take them in one order."""
+
+_COUNTING: Final = 600
+"""Operations up to which CP-SAT helps where late jobs are counted: local search sees plateaus."""
 
 _QUICK_PROOF: Final = 110
 """Operations up to which a proof often comes within seconds (ten by ten job shops do)."""
@@ -35,17 +44,31 @@ class Features:
         Name of the local search that takes the problem (its first level), "" if none does.
     levels
         Number of objective levels.
+    counting
+        Whether the first level counts late jobs.
+    provable
+        Whether CP-SAT's model fits into memory.
     """
 
     tasks: int
-    modes: int
     levels: int
     search: str
+    counting: bool = False
+    provable: bool = True
 
     @classmethod
     def of(cls, problem: Problem, search: str) -> Features:
         """Features of a problem for which a local search was found, or none."""
-        return cls(problem.tasks.count, problem.modes.count, len(problem.objective.levels), search)
+        users = np.bincount(problem.modes.demand_resource, minlength=problem.resources.count)
+        pairs = sum(int((users[members] ** 2).sum()) for members in problem.same_orders)
+        first = problem.objective.levels[0]
+        return cls(
+            tasks=problem.tasks.count,
+            levels=len(problem.objective.levels),
+            search=search,
+            counting=any(term.kind is ObjectiveKind.TARDY_COUNT for term in first),
+            provable=problem.modes.count <= EXACT_MODE_LIMIT and pairs <= _RELATION_LIMIT,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +98,7 @@ class Plan:
         """The plan with one member working alone, if it can; "" leaves it as it is."""
         if member == "local" and features.search:
             return replace(self, local_first=None, local=threads, exact=0, neighbourhood=0)
-        if member == "exact" and features.modes <= EXACT_MODE_LIMIT:
+        if member == "exact" and features.provable:
             return replace(
                 self, local_first=0.0, local=0, exact=threads, neighbourhood=0, exact_after=0.0
             )
@@ -87,7 +110,7 @@ class Plan:
 def plan_for(features: Features, *, threads: int, time_limit: float | None) -> Plan:
     """Plan for a problem; the shares were chosen on generated instances of every shape."""
     limit = float("inf") if time_limit is None else time_limit
-    provable = features.modes <= EXACT_MODE_LIMIT
+    provable = features.provable
     if not features.search:
         sampling = min(1.0, 0.03 * limit)
         if not provable:
@@ -98,8 +121,10 @@ def plan_for(features: Features, *, threads: int, time_limit: float | None) -> P
     if features.levels > 1:
         exact = threads if provable else 0
         return Plan(0.0, min(10.0, 0.2 * limit) if exact else None, 0, exact, 0, 0.0)
-    hopeful = features.tasks <= _QUICK_PROOF or (
-        features.tasks <= _SLOW_PROOF and limit >= _PATIENT_SECONDS
+    hopeful = (
+        features.tasks <= _QUICK_PROOF
+        or (features.tasks <= _SLOW_PROOF and limit >= _PATIENT_SECONDS)
+        or (features.tasks <= _COUNTING and features.counting)
     )
     if not provable or not (hopeful or time_limit is None):
         return Plan(0.0, None, threads, 0, 0, 0.0)
