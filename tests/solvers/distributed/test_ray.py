@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from makespan.core.errors import EngineError, OptionError
+from makespan.core.errors import EngineError, MissingDependencyError, OptionError
 from makespan.core.result import Result
 from makespan.core.verify import verify
 from makespan.core.vocabulary import Status
@@ -144,5 +144,12 @@ def test_options_out_of_range() -> None:
 def test_without_ray_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra is named."""
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(EngineError, match="not installed"):
+    with pytest.raises(MissingDependencyError, match="not installed"):
         solve(random_job_shop(2, 2, seed=1), engine="ray", time_limit=1)
+
+
+def test_an_address_where_nothing_answers_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address is named, and how to start a cluster."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(EngineError, match="no Ray cluster answers at 'auto'"):
+        solve(random_job_shop(2, 2, seed=1), engine=RaySolver(RayOptions(address="auto")))

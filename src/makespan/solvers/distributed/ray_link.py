@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from makespan.core.errors import EngineError
+from makespan.core.errors import EngineError, MissingDependencyError
 
 _LOOPBACK = "127.0.0.1"
 
@@ -18,13 +18,15 @@ def load_ray() -> Any:
 
     Raises
     ------
-    EngineError
+    MissingDependencyError
         If it is not installed.
     """
     try:
         import ray
     except ImportError as error:
-        raise EngineError("Ray is not installed", hint="pip install 'makespan[ray]'") from error
+        raise MissingDependencyError(
+            "Ray is not installed", hint="pip install 'makespan[ray]'"
+        ) from error
     return ray
 
 
@@ -44,7 +46,13 @@ def connected(address: str | None) -> Iterator[Any]:
     where = address or os.environ.get("RAY_ADDRESS")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if where:
-        ray.init(address=where, **options)
+        try:
+            ray.init(address=where, **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise EngineError(
+                f"no Ray cluster answers at {where!r}: {error}",
+                hint="start one with `ray start --head`, or leave the address out",
+            ) from error
     else:
         ray.init(include_dashboard=False, _node_ip_address=_LOOPBACK, **options)
     try:
