@@ -126,13 +126,17 @@ class _Run:
         self._seed = seed
         self._hint = hint
         self._notes: list[str] = []
+        self._sampled = threading.Event()
+        self._sampled.set()
         self.status = Status.UNKNOWN
 
     def work(self) -> None:
         """All stages of the plan, until the board is over."""
         plan, board = self._plan, self._board
-        if plan.sampling > 0 and board.schedule is None:
-            self._sample(plan.sampling)
+        sampling = plan.sampling > 0 and board.schedule is None
+        beside = plan.exact > 0 and self._options.moves is None
+        if sampling and not beside:
+            self._sample()
         if self._options.moves is not None:
             self._local_first(None)
             if plan.exact:
@@ -143,6 +147,9 @@ class _Run:
         if board.over:
             return
         work: list[Work] = []
+        if sampling and beside:
+            self._sampled.clear()
+            work.append(("dispatch", self._sample, 0))
         if plan.local:
             search = self._search(board, plan.local)
             if search is not None:
@@ -186,14 +193,14 @@ class _Run:
         with relay.watch():
             join_workers(relay, [(search.name, search.work, k) for k in range(workers)])
 
-    def _sample(self, seconds: float) -> None:
+    def _sample(self, _worker: int = 0) -> None:
         """Priority rules and noise, for a first schedule of any problem."""
         from makespan.solvers.dispatch import sample
 
         fixed = self._options.moves is not None
         result = sample(
             self._board.problem,
-            time_limit=None if fixed else seconds,
+            time_limit=None if fixed else self._plan.sampling,
             iterations=self._options.moves,
             threads=1 if fixed else self._threads,
             seed=self._seed,
@@ -206,6 +213,7 @@ class _Run:
             self._board.offer(result.objectives, result.schedule, by="dispatch")
         else:
             self._notes.append(result.message)
+        self._sampled.set()
 
     def _exact(self, threads: int) -> ExactSearch:
         from makespan.solvers.cpsat import CpSatOptions
@@ -218,10 +226,11 @@ class _Run:
         return ExactSearch(options, self._board, threads=threads, seed=self._seed, hint=self._hint)
 
     def _exact_later(self, threads: int) -> None:
+        """Wait for a first schedule, unless its makers are still being compiled."""
         board = self._board
         while not board.over and not COMPILE_CLOCK.active:
             ready = board.schedule is not None or not self._plan.local
-            if ready and board.seconds >= self._plan.exact_after:
+            if ready and self._sampled.is_set() and board.seconds >= self._plan.exact_after:
                 break
             time.sleep(_LOOK_EVERY)
         self._finish(self._exact(threads))
