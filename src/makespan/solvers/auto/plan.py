@@ -131,4 +131,4 @@ def plan_for(features: Features, *, threads: int, time_limit: float | None) -> P
     if threads == 1:
         return Plan(0.0, min(10.0, 0.3 * limit), 0, 1, 0, 0.0)
     exact = threads // 2
-    return Plan(0.0, 0.0, threads - exact, exact, 0, min(1.0, 0.1 * limit))
+    return Plan(0.0, 0.0, threads - exact, exact, 0, min(0.5, 0.1 * limit))
