@@ -28,7 +28,7 @@ event.register("numba:compile", _Listener())
 
 # Where colorama is installed, numba swaps sys.stdout for a moment whenever it words an error, as it
 # does while it compiles: what another thread prints then, or redirects, would go astray.
-errors.ColorShell = nullcontext
+errors.ColorShell = nullcontext  # type: ignore[attr-defined]
 
 
 def kernel(function: Kernel) -> Kernel:

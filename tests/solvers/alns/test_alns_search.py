@@ -23,6 +23,7 @@ from makespan.generators import (
     random_setup_job_shop,
 )
 from makespan.solvers.alns import AlnsOptions, AlnsSolver, search
+from makespan.solvers.alns.search import LargeNeighbourhoodSearch, _Worker
 from makespan.solvers.board import Board
 from makespan.solvers.workers import run_workers
 
@@ -172,6 +173,24 @@ def test_takes_over_what_others_offer() -> None:
     assert board.values <= tuple(evaluate(problem, planted))
     assert board.schedule is not None
     assert verify(problem, board.schedule) == []
+
+
+def test_better_schedule_of_others_is_adopted_after_a_rejected_offer() -> None:
+    """A gain of one's own that comes too late must not hide the better one on the board."""
+    problem = random_job_shop(8, 6, seed=1)
+    poor = one_by_one(problem)
+    better = Schedule.from_starts(problem, poor.start - poor.start.min(), poor.mode)
+    best = solve(problem, engine="dispatch", threads=1, time_limit=0.2).schedule
+    assert best is not None
+    late = Schedule.from_starts(problem, 2 * poor.start, poor.mode)
+    board = Board(problem)
+    assert board.adopt(late)
+    owner = LargeNeighbourhoodSearch(problem, board, moves=1)
+    worker = _Worker(owner, 0, 0)
+    assert board.adopt(best, by="another")
+    assert worker._take(better), "a gain for the worker"
+    worker.run()
+    assert worker._values <= tuple(evaluate(problem, best))
 
 
 def test_moves_must_be_positive() -> None:

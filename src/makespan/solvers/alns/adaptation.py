@@ -15,7 +15,10 @@ import numpy as np
 
 _REACTION: Final = 0.15
 _FLOOR: Final = 0.05
-_GROW: Final = 1.3
+_GROW: Final = 1.25
+_LEAP: Final = 1.6
+_QUICK: Final = 0.3
+_AT_ONCE: Final = 0.05
 _SHRINK: Final = 0.85
 _LEAST: Final = 4.0
 
@@ -59,18 +62,20 @@ class Size:
         """A size near the present one."""
         return min(self.most, max(1, round(self.value * float(random.uniform(0.7, 1.3)))))
 
-    def learn(self, *, gained: bool, closed: bool, quick: bool) -> None:
+    def learn(self, *, gained: bool, closed: bool, spent: float) -> None:
         """Adapt to one repair.
 
         Parameters
         ----------
         gained
             Whether it found a better schedule.
-        closed, quick
-            Whether it searched everything, and in a small part of its effort.
+        closed
+            Whether it searched everything.
+        spent
+            Part of the effort that it took.
         """
         if not closed:
             self.value *= _SHRINK
-        elif quick and not gained:
-            self.value *= _GROW
+        elif not gained and spent < _QUICK:
+            self.value *= _LEAP if spent < _AT_ONCE else _GROW
         self.value = min(float(self.most) * 1.5, max(_LEAST, self.value))

@@ -26,6 +26,9 @@ from makespan.solvers.cpsat.backend import schedule_of, search, status_of
 from makespan.solvers.cpsat.build import Build, build
 from makespan.solvers.cpsat.options import Shape
 
+_LONGEST: Final = 250.0
+"""Wall seconds per unit of effort after which a repair is given up, whatever it says it did."""
+
 _SIGNED: Final = frozenset(
     {ObjectiveKind.MAX_LATENESS, ObjectiveKind.TOTAL_COMPLETION, ObjectiveKind.TOTAL_FLOW_TIME}
 )
@@ -212,11 +215,13 @@ def small_solver(
     p.cp_model_probing_level = 0
     p.symmetry_level = 0
     p.linearization_level = int(shape.relaxation)
-    # Costly per node, but what is free is small: neighbourhoods of shops close more often.
+    # Costly per node, but what is free is small: neighbourhoods of shops close more often. Not
+    # together with strong propagation: the two have been seen to push each other for ever.
     p.use_dynamic_precedence_in_disjunctive = True
-    p.use_strong_propagation_in_disjunctive = True
     if effort is not None:
         p.max_deterministic_time = effort
+        # A loop inside the backend would count no effort; far beyond any honest run's time.
+        seconds = min(seconds, _LONGEST * effort)
     if seconds < float("inf"):
         p.max_time_in_seconds = max(seconds, 0.0)
     return solver

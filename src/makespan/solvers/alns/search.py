@@ -36,7 +36,7 @@ _NAME: Final = "alns"
 _PATIENCE: Final = 5.0
 _WAIT: Final = 0.01
 _EFFORT: Final = 0.04
-_FIRST_SIZE: Final = 16
+_FIRST_SIZE: Final = 24
 _TIES: Final = 0.15
 _STALE: Final = 12
 """Repairs without gain after which the next open level gets a turn."""
@@ -252,8 +252,8 @@ class _Worker:
         if whole:
             self._after_everything(model, level, outcome.closed)
         elif not ties:
-            quick = outcome.effort < 0.3 * effort
-            self._sizes[name].learn(gained=gained, closed=outcome.closed, quick=quick)
+            spent = outcome.effort / effort
+            self._sizes[name].learn(gained=gained, closed=outcome.closed, spent=spent)
         return gained, outcome.effort
 
     def _after_everything(self, model: ModelRepair, level: int, closed: bool) -> None:
@@ -278,5 +278,4 @@ class _Worker:
         self._move_to(schedule)
         if gained:
             self._board.offer(values, schedule, by=_NAME)
-            self._serial = self._board.serial
         return gained
