@@ -18,6 +18,7 @@ from makespan.solvers.board import Board
 from makespan.solvers.local.draw import Stream, draw
 from makespan.solvers.local.shop import search
 from makespan.solvers.local.shop.compiled import kernel
+from makespan.solvers.local.shop.exchange import exchange, exchanges
 from makespan.solvers.local.shop.graph import build, latest, move
 from makespan.solvers.local.shop.layout import Int32, State, Tables, UInt32
 from makespan.solvers.local.shop.neighbours import (
@@ -111,7 +112,8 @@ def wander(
     If ``greedy``, every other move is the best one, so that its estimate can be checked.
 
     Returns 0, or what was wrong. ``told`` counts moves made, adjacent swaps, longer block moves,
-    those of them whose estimate is the longest path through the block, and changes of machine.
+    those of them whose estimate is the longest path through the block, changes of machine, and
+    exchanges.
     """
     end = build(T, S, order, option)
     barren = 0
@@ -123,11 +125,13 @@ def wander(
         # With everything tabu the spare is a random neighbour; at time FAR nothing is.
         best_first = greedy and draw(rng) & 1 == 0
         now = FAR if best_first else 0
-        if i & 1 == 0 or len(T.option_machine) == len(T.operation):
+        if i % 3 == 0 or len(T.option_machine) == len(T.operation):
             block_moves(T, S, begin, now, 0, rng)
-        else:
+        elif i % 3 == 1:
             machine_moves(T, S, begin, end, now, rng)
-        chosen = best if best_first else spare
+        else:
+            exchanges(T, S, begin, FAR, rng)
+        chosen = best if best_first or i % 3 == 2 else spare
         if chosen[TIES] == 0:
             barren += 1
             if barren == 20:
@@ -138,14 +142,23 @@ def wander(
         estimate = chosen[ESTIMATE]
         old = np.int64(S.place[u])
         shift = a == S.option[u]
-        if not move(T, S, u, a, target):
+        v = S.line[-1 - target] if target < 0 else u
+        sound = exchange(T, S, u, a, -1 - target) if target < 0 else move(T, S, u, a, target)
+        if not sound:
             return 1
         told[0] += 1
         found = check(T, S)
         if found != 0:
             return found
         end = latest(T, S)
-        if shift:
+        if v != u:
+            told[5] += 1
+            longest = max(
+                S.head[u] + S.tail[u] - S.duration[u], S.head[v] + S.tail[v] - S.duration[v]
+            )
+            if longest != estimate:
+                return 22
+        elif shift:
             longest = 0
             for z in range(min(old, target), max(old, target) + 1):
                 y = S.line[z]

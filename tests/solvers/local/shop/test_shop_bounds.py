@@ -7,8 +7,10 @@ from itertools import permutations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.solvers.local.shop.shop_support import problem_of
+from tests.solvers.local.shop.shop_support import problem_of, shops, solve
 
+from makespan.core.metrics import evaluate
+from makespan.core.problem import Problem
 from makespan.generators import named_instance
 from makespan.solvers.local.shapes import Shop
 from makespan.solvers.local.shop.bounds import bounds, one_machine, parallel
@@ -76,3 +78,34 @@ def test_work_that_can_only_move_within_a_set_of_machines_counts_there() -> None
     shop = Shop.of(problem_of(chains, 3))
     assert shop is not None
     assert max(bounds(shop)) == 15
+
+
+def test_work_in_many_sets_of_machines_still_fills_them_all() -> None:
+    """More different sets than are looked at: their union comes first."""
+    rng = np.random.default_rng(1)
+    chains = [[(0, [(int(k), 10) for k in rng.choice(12, 6, replace=False)])] for _ in range(480)]
+    shop = Shop.of(problem_of(chains, 12))
+    assert shop is not None
+    assert max(bounds(shop)) == 400
+
+
+def test_machines_that_are_slow_at_everything_weigh_less() -> None:
+    """Six operations, 2 ticks on one machine or 4 on the other: four and two of them, 8 ticks.
+
+    The mean of the shortest times says 6.
+    """
+    shop = Shop.of(problem_of([[(0, [(0, 2), (1, 4)])] for _ in range(6)], 2))
+    assert shop is not None
+    assert max(bounds(shop)) == 8
+
+
+@given(shops())
+@settings(max_examples=25, deadline=None)
+def test_no_schedule_undercuts_a_bound(problem: Problem) -> None:
+    """Schedules found by the search end at the bound or later."""
+    shop = Shop.of(problem)
+    assert shop is not None
+    factor = sum(term.coefficient for term in problem.objective.levels[0])
+    schedule = solve(problem, moves=200).schedule
+    assert schedule is not None
+    assert factor * max(bounds(shop)) <= evaluate(problem, schedule)[0]

@@ -52,7 +52,7 @@ def walk(problem: Problem, moves: int, *, greedy: bool, seed: int) -> np.ndarray
     order = np.zeros(shop.count, dtype=np.uint32)
     option = np.zeros(len(T.chain), dtype=np.int32)
     rng = stream(seed)
-    told = np.zeros(5, dtype=np.int64)
+    told = np.zeros(6, dtype=np.int64)
     S = state(T)
     for _ in range(20_000):  # a walk also ends where a critical path allows no move
         dispatch(T, order, option, 1.0, rng)
@@ -69,11 +69,15 @@ def test_random_moves_keep_heads_tails_and_order_right(name: str) -> None:
     assert told[0] > 144_000  # seven shops make a million
     if "flexible" in name or "reentrant" in name:
         assert told[4] > 20_000
+        assert told[5] > 5_000
 
 
 @pytest.mark.parametrize("name", SHOPS)
 def test_best_moves_have_the_estimates_they_promise(name: str) -> None:
-    """Adjacent swaps are told exactly, changes of machine never too low (see ``wander``)."""
+    """Adjacent swaps and exchanges are told exactly, changes of machine never too low.
+
+    ``wander`` compares.
+    """
     told = walk(SHOPS[name], 50_000, greedy=True, seed=2)
     assert told[0] > 20_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,9 @@ _SETS: Final = 256
 _LARGE: Final = 100_000
 """Operations beyond which only bounds that take no more than some passes are computed."""
 
+_PROGRAM: Final = 50_000
+"""Options up to which a linear program over them takes a fraction of a second."""
+
 
 def bounds(shop: Shop) -> Iterator[int]:
     """Ever better lower bounds, the quick ones first; times as in the Shop."""
@@ -28,6 +32,29 @@ def bounds(shop: Shop) -> Iterator[int]:
             yield one_machine(head[members], least[members], tail[members])
         else:
             yield parallel(head[members], least[members], tail[members], width)
+    if shop.flexible and len(shop.option_mode) <= _PROGRAM:
+        bound = _weighted(shop, head, tail)
+        if bound is not None:
+            yield bound
+
+
+def _weighted(shop: Shop, head: IntArray, tail: IntArray) -> int | None:
+    """The best weighted mean of the machines' loads, wherever the work goes."""
+    # Not before it is needed: the import takes longer than all other bounds together.
+    from makespan.solvers.cpsat.balance import Load, balanced
+
+    owner = np.repeat(np.arange(shop.count), np.diff(shop.option_ptr))
+    loads = []
+    for k in range(shop.machines):
+        option = np.flatnonzero(shop.option_machine == k)
+        operation = owner[option]
+        work: dict[int, dict[int, int]] = {}
+        for a, x in zip(option.tolist(), operation.tolist(), strict=True):
+            work.setdefault(x, {})[a] = int(shop.option_duration[a])
+        # No schedule ends before the least head and tail, even if the machine stands still.
+        loads.append(Load(1, int(head[operation].min() + tail[operation].min()), work))
+    starts = shop.option_ptr.tolist()
+    return balanced(loads, {x: list(range(a, b)) for x, (a, b) in enumerate(pairwise(starts))})
 
 
 def _heads(shop: Shop, least: IntArray) -> IntArray:
@@ -83,8 +110,8 @@ def _sets(shop: Shop) -> Iterator[tuple[IntArray, int]]:
     least = np.minimum.reduceat(shop.option_duration, shop.option_ptr[:-1])
     work = np.bincount(kind, weights=least, minlength=len(kinds)).astype(np.int64)
     seen: set[bytes] = set()
-    frontier = list(kinds[np.argsort(-work[: len(kinds)], kind="stable")][:_SETS])
-    frontier.append(np.bitwise_or.reduce(mask, axis=0))
+    frontier = [np.bitwise_or.reduce(mask, axis=0)]
+    frontier.extend(kinds[np.argsort(-work[: len(kinds)], kind="stable")][:_SETS])
     while frontier and len(seen) < _SETS:
         group = frontier.pop(0)
         if group.tobytes() in seen:

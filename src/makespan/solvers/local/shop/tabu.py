@@ -5,6 +5,7 @@ from __future__ import annotations
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.local.draw import Stream, draw
 from makespan.solvers.local.shop.compiled import inner, kernel
+from makespan.solvers.local.shop.exchange import exchange, exchanges
 from makespan.solvers.local.shop.graph import build, latest, move
 from makespan.solvers.local.shop.layout import Int32, State, Tables, UInt32
 from makespan.solvers.local.shop.neighbours import (
@@ -39,8 +40,9 @@ def descend(
 ) -> int:
     """Improve (order, option) in place by tabu search; returns its makespan.
 
-    Every iteration makes the best move of one random critical path. Orders it reverses, and the
-    machine it leaves, are tabu for ``tenure`` to 1.5 ``tenure`` iterations.
+    Every iteration makes the best move of one random critical path; exchanges are looked for only
+    where no other move seems to shorten that path. Orders it reverses, and machines it leaves, are
+    tabu for ``tenure`` to 1.5 ``tenure`` iterations.
 
     Parameters
     ----------
@@ -72,6 +74,8 @@ def descend(
         block_moves(T, S, begin, now, record, rng)
         if flexible:
             machine_moves(T, S, begin, end, now, rng)
+            if S.best[ESTIMATE] >= end:
+                exchanges(T, S, begin, now, rng)
         chosen = best
         if S.best[TIES] == 0:
             if S.spare[TIES] == 0:
@@ -87,7 +91,13 @@ def descend(
             _forbid(T, S, u, target, chains, until)
         else:
             S.barred[(u * machines + S.machine[u]) & (len(S.barred) - 1)] = until
-        if not move(T, S, u, a, target):
+        if target < 0:
+            v = S.line[-1 - target]
+            S.barred[(v * machines + S.machine[v]) & (len(S.barred) - 1)] = until
+            sound = exchange(T, S, u, a, -1 - target)
+        else:
+            sound = move(T, S, u, a, target)
+        if not sound:
             return -1
         end = latest(T, S)
         if end < record:
