@@ -15,7 +15,7 @@ def search(
     board: Board,
     *,
     seed: int,
-    workers: int,  # noqa: ARG001  # islands appear as the threads begin to work
+    workers: int,
     moves: int | None,
 ) -> Search | None:
     """The search if ``problem`` is a shop whose only objective is the makespan."""
@@ -28,4 +28,4 @@ def search(
         return None
     from makespan.solvers.local.shop.member import ShopSearch
 
-    return ShopSearch(board, shop, factor=factor, seed=seed, moves=moves)
+    return ShopSearch(board, shop, factor=factor, seed=seed, workers=workers, moves=moves)

@@ -33,9 +33,9 @@ def build(T: Tables, S: State, order: UInt32, option: Int32) -> int:
         S.option[x] = a
         S.duration[x] = T.option_duration[a]
         place = T.line_ptr[k] + S.length[k]
-        before = S.line[place - 1] if S.length[k] > 0 else 0
+        before = S.line[place - 1] if S.length[k] > 0 else S.fence[k]
         S.before[x] = before
-        S.after[x] = 0
+        S.after[x] = S.fence[k]
         if before != 0:
             S.after[before] = x
         S.machine[x] = k
@@ -64,10 +64,22 @@ def _tail(S: State, x: int) -> int:
 
 @inner
 def latest(T: Tables, S: State) -> int:
-    """Makespan: the largest head of the chains' last operations."""
+    """Makespan: the largest head of the chains' last operations.
+
+    Where there are fences, the longest path through any operation.
+    """
     end = 0
+    if S.fence[0] == 0:
+        for c in range(len(T.last)):
+            end = max(end, S.head[T.last[c]])
+        return end
     for c in range(len(T.last)):
-        end = max(end, S.head[T.last[c]])
+        x = T.last[c]
+        end = max(end, S.head[x] + S.tail[x + 1])
+    for k in range(len(S.length)):
+        if S.length[k] > 0:
+            x = S.line[T.line_ptr[k] + S.length[k] - 1]
+            end = max(end, S.head[x] + S.tail[S.fence[k]])
     return end
 
 
@@ -122,8 +134,8 @@ def move(
         S.duration[u] = T.option_duration[a]
     S.line[target] = u
     S.place[u] = target
-    p = S.line[target - 1] if target > T.line_ptr[k] else 0
-    s = S.line[target + 1] if target < T.line_ptr[k] + S.length[k] - 1 else 0
+    p = S.line[target - 1] if target > T.line_ptr[k] else S.fence[k]
+    s = S.line[target + 1] if target < T.line_ptr[k] + S.length[k] - 1 else S.fence[k]
     S.before[u] = p
     S.after[u] = s
     if p != 0:
@@ -131,20 +143,20 @@ def move(
     if s != 0:
         S.before[s] = u
     low = high = S.at[u]
-    if p != 0 and S.at[p] > low:
+    if S.at[p] > low:
         high = S.at[p]
         if not _push_back(S, u, p):
             return False
-    elif s != 0 and S.at[s] < high:
+    elif 0 <= S.at[s] < high:
         low = S.at[s]
         if not _pull_forward(S, u, s):
             return False
     # Rows that are no operations have index -1, so they never widen a sweep.
     _sweep_heads(S, low, max(high, S.at[g], S.at[s]))
     first = low
-    if f != 0:
+    if S.at[f] >= 0:
         first = min(first, S.at[f])
-    if p != 0:
+    if S.at[p] >= 0:
         first = min(first, S.at[p])
     _sweep_tails(S, high, first)
     return True

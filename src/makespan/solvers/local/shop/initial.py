@@ -27,7 +27,7 @@ TOP = 1 << 31
 
 
 @inner
-def _push(heap: IntArray, base: int, size: int, key: int) -> None:
+def push(heap: IntArray, base: int, size: int, key: int) -> None:
     """Add a key to the binary heap of ``size`` keys at ``base``."""
     i = size
     while i > 0:
@@ -40,7 +40,7 @@ def _push(heap: IntArray, base: int, size: int, key: int) -> None:
 
 
 @inner
-def _pop(heap: IntArray, base: int, size: int) -> int:
+def pop(heap: IntArray, base: int, size: int) -> int:
     """Remove and return the least of the ``size`` keys at ``base``."""
     least = heap[base]
     key = heap[base + size - 1]
@@ -84,14 +84,14 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
     # An event is (time, row, whether the row's operation ends rather than becomes ready).
     for c in range(len(T.first)):
         x = T.first[c] + 0
-        _push(events, _ROOT, pending, (T.release[x] << (_BITS + 1)) | (x << 1))
+        push(events, _ROOT, pending, (T.release[x] << (_BITS + 1)) | (x << 1))
         pending += 1
     done = 0
     while pending > 0:
         now = events[0] >> (_BITS + 1)
         touches = 0
         while pending > 0 and events[0] >> (_BITS + 1) == now:
-            key = _pop(events, _ROOT, pending)
+            key = pop(events, _ROOT, pending)
             pending -= 1
             x = (key >> 1) & _LOW
             if key & 1:
@@ -99,7 +99,7 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
                 running[k] = 0
                 if T.option_ptr[x + 2] > T.option_ptr[x + 1]:
                     ready = max(now, T.release[x + 1])
-                    _push(events, _ROOT, pending, (ready << (_BITS + 1)) | ((x + 1) << 1))
+                    push(events, _ROOT, pending, (ready << (_BITS + 1)) | ((x + 1) << 1))
                     pending += 1
             else:
                 a = _choose(T, x, now, load, noise, rng)
@@ -108,7 +108,7 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
                 load[k] = max(load[k], now) + T.option_duration[a]
                 blur = 1.0 + noise * (draw(rng) & 1023) / 1024.0
                 rank = int(TOP - remaining[x] * blur)
-                _push(queue, T.line_ptr[k], waiting[k], (rank << _BITS) | x)
+                push(queue, T.line_ptr[k], waiting[k], (rank << _BITS) | x)
                 waiting[k] += 1
             if is_touched[k] == 0:
                 is_touched[k] = 1
@@ -118,13 +118,13 @@ def dispatch(T: Tables, order: UInt32, option: Int32, noise: float, rng: Stream)
             k = touched[i]
             is_touched[k] = 0
             if running[k] == 0 and waiting[k] > 0:
-                x = _pop(queue, T.line_ptr[k], waiting[k]) & _LOW
+                x = pop(queue, T.line_ptr[k], waiting[k]) & _LOW
                 waiting[k] -= 1
                 running[k] = 1
                 order[done] = x
                 done += 1
                 end = now + T.option_duration[option[x]]
-                _push(events, _ROOT, pending, (end << (_BITS + 1)) | (x << 1) | 1)
+                push(events, _ROOT, pending, (end << (_BITS + 1)) | (x << 1) | 1)
                 pending += 1
 
 

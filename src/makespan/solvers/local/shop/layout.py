@@ -82,6 +82,9 @@ class State(NamedTuple):
         Operations of each machine in their order, and their number.
     option
         Chosen option of every row.
+    fence
+        Row before the first and after the last operation of each machine: 0, whose head and tail
+        are 0, unless the shop is a part of a larger schedule (see :mod:`.windows`).
     forbidden, barred
         Tabu lists: iteration until which operation a must not come before chain c again, and
         until which an operation must not return to a machine; sizes are powers of two.
@@ -103,6 +106,7 @@ class State(NamedTuple):
     line: UInt32
     length: IntArray
     option: Int32
+    fence: UInt32
     forbidden: Int32
     barred: Int32
     path: UInt32
@@ -182,6 +186,7 @@ def state(tables: Tables) -> State:
         line=np.zeros(int(tables.line_ptr[-1]) + 1, dtype=np.uint32),
         length=np.zeros(machines, dtype=np.int64),
         option=np.zeros(rows, dtype=np.int32),
+        fence=np.zeros(machines, dtype=np.uint32),
         forbidden=np.zeros(_slots(rows * len(tables.first)), dtype=np.int32),
         barred=np.zeros(_slots(rows * machines), dtype=np.int32),
         path=np.zeros(n, dtype=np.uint32),

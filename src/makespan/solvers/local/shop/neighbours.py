@@ -42,6 +42,8 @@ def critical_path(T: Tables, S: State, end: int, rng: Stream) -> int:
             ties += 1
             if ties == 1 or draw(rng) % ties == 0:
                 x = T.last[c]
+    if S.fence[0] != 0:
+        x = _last_operation(T, S, end, rng)
     i = len(S.path)
     while True:
         i -= 1
@@ -53,6 +55,29 @@ def critical_path(T: Tables, S: State, end: int, rng: Stream) -> int:
         if by_machine and S.head[x - 1] == begin:
             by_machine = draw(rng) & 1 == 0
         x = S.before[x] if by_machine else x - 1
+        if S.at[x] < 0:
+            return i
+
+
+@inner
+def _last_operation(T: Tables, S: State, end: int, rng: Stream) -> int:
+    """The last operation of a random critical path where fences and chains have tails."""
+    ties = 0
+    x = 0
+    for c in range(len(T.last)):
+        y = T.last[c]
+        if S.head[y] + S.tail[y + 1] == end:
+            ties += 1
+            if ties == 1 or draw(rng) % ties == 0:
+                x = y
+    for k in range(len(S.length)):
+        if S.length[k] > 0:
+            y = S.line[T.line_ptr[k] + S.length[k] - 1]
+            if S.head[y] + S.tail[S.fence[k]] == end:
+                ties += 1
+                if ties == 1 or draw(rng) % ties == 0:
+                    x = y
+    return x
 
 
 @inner
@@ -87,8 +112,8 @@ def block_moves(T: Tables, S: State, begin: int, now: int, record: int, rng: Str
         if j - i > 1:
             a0 = S.place[S.path[i]] + 0
             b0 = a0 + (j - i) - 1
-            front = i == begin and S.release[S.path[i]] == 0
-            back = j == stop
+            front = i == begin and S.head[S.path[i]] == S.duration[S.path[i]]
+            back = j == stop and S.tail[S.path[j - 1]] == S.duration[S.path[j - 1]]
             for s in range(a0, b0):
                 if back and s > a0:
                     break
@@ -231,9 +256,9 @@ def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stre
                 until = min(until, S.place[u + 1] + 0)
             least = FAR
             target = 0
-            free = S.head[S.line[first - 1]] + 0 if first > base else 0
+            free = S.head[S.line[first - 1]] + 0 if first > base else S.head[S.fence[k]] + 0
             for t in range(first, until + 1):
-                tail = 0
+                tail = S.tail[S.fence[k]] + 0
                 head = 0
                 if t < top:
                     tail = S.tail[S.line[t]] + 0
