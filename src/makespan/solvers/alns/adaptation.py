@@ -15,10 +15,8 @@ import numpy as np
 
 _REACTION: Final = 0.15
 _FLOOR: Final = 0.05
-_GROW: Final = 1.25
-_LEAP: Final = 1.6
+_GROW: Final = 1.3
 _QUICK: Final = 0.3
-_AT_ONCE: Final = 0.05
 _SHRINK: Final = 0.85
 _LEAST: Final = 4.0
 
@@ -77,5 +75,5 @@ class Size:
         if not closed:
             self.value *= _SHRINK
         elif not gained and spent < _QUICK:
-            self.value *= _LEAP if spent < _AT_ONCE else _GROW
+            self.value *= _GROW
         self.value = min(float(self.most) * 1.5, max(_LEAST, self.value))

@@ -36,7 +36,7 @@ _NAME: Final = "alns"
 _PATIENCE: Final = 5.0
 _WAIT: Final = 0.01
 _EFFORT: Final = 0.04
-_FIRST_SIZE: Final = 24
+_FIRST_SIZE: Final = 16
 _TIES: Final = 0.15
 _STALE: Final = 12
 """Repairs without gain after which the next open level gets a turn."""
