@@ -9,7 +9,7 @@ from ortools.sat.python import cp_model
 
 from makespan.core.errors import OptionError
 from makespan.core.problem import Problem
-from makespan.core.vocabulary import ObjectiveKind, ResourceKind
+from makespan.core.vocabulary import INFINITY, ObjectiveKind, ResourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,11 @@ _FULL: Final = "full"
 _STRONG: Final = (
     "use_dynamic_precedence_in_disjunctive: true use_strong_propagation_in_disjunctive: true"
 )
-"""Closes small disjunctive problems in a fraction of the default's conflicts."""
+"""Closes small disjunctive problems in a fraction of the default's conflicts.
+
+Both together may loop for ever in OR-Tools 9.15 where many other constraints meet on one model (seen
+on a problem with every kind of them), so they are for plain disjunctive ones.
+"""
 
 _REGULAR: Final = frozenset(
     {
@@ -80,7 +84,8 @@ class Shape:
     Attributes
     ----------
     small_shop
-        Whether there are few enough operations on machines, without alternatives.
+        Whether there are few enough operations on machines, without alternatives, optional tasks,
+        calendars, stocks or maximum lags.
     relaxation
         Whether a linear relaxation tells more than its time is worth.
     """
@@ -104,8 +109,15 @@ class Shape:
             tells = not on_machine.all() or kinds != {ObjectiveKind.MAKESPAN}
         else:
             tells = not kinds <= _REGULAR
+        disjunctive = (
+            modes.count == tasks.count
+            and not tasks.optional.any()
+            and (resources.calendar < 0).all()
+            and (resources.kind <= ResourceKind.RENEWABLE).all()
+            and (problem.precedences.maximum >= INFINITY).all()
+        )
         return cls(
-            small_shop=0 < operations <= _STRONG_LIMIT and modes.count == tasks.count,
+            small_shop=bool(disjunctive) and 0 < operations <= _STRONG_LIMIT,
             relaxation=tells,
         )
 
