@@ -60,8 +60,8 @@ _STRONG: Final = (
 )
 """Closes small disjunctive problems in a fraction of the default's conflicts.
 
-Both together may loop for ever in OR-Tools 9.15 where many other constraints meet on one model (seen
-on a problem with every kind of them), so they are for plain disjunctive ones.
+Both together may loop for ever in OR-Tools 9.15 where many other constraints meet in one model
+(seen on a problem with every kind of them), so they are for plain disjunctive ones.
 """
 
 _REGULAR: Final = frozenset(
