@@ -30,7 +30,7 @@ def solve(
         str,
         typer.Option(
             metavar="NAME",
-            help="auto, cpsat, dispatch or a plug-in.",
+            help="auto, local, cpsat, alns, dispatch, rolling, ray or a plug-in.",
             autocompletion=_complete.engines,
         ),
     ] = "auto",
