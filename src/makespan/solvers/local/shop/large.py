@@ -33,11 +33,15 @@ from makespan.solvers.local.shop.windows import Part
 LARGE: Final = 5_000
 """Operations from which on a shop is searched in parts."""
 
-_WIDTH: Final = 2_000
-"""Operations of a part."""
+_WIDTH: Final = 2_490
+"""Operations of a part, as many as are recomputed without asking what changes."""
 
-_PATIENCE: Final = 4_000
-"""Moves without improvement that end the search of a part."""
+_PATIENCE: Final = 2_000
+_PATIENCE_LIMIT: Final = 100_000
+"""Moves without improvement that end the search of a part, at first and at most."""
+
+_WORTH: Final = 1e-3
+"""Share by which the makespan falls while the parts add up to the whole, or patience doubles."""
 
 _DELAYS: Final = (0.0, 0.3)
 _FAILS: Final = 10
@@ -197,6 +201,7 @@ class Sweep:
         machines = len(whole.tables.line_ptr) - 1
         self.tenure = 10 + len(whole.tables.first) // machines
         self.clock: IntArray = np.zeros(1, dtype=np.int64)
+        self.patience: int = _PATIENCE
 
     def over(self) -> bool:
         """Whether to end now."""
@@ -207,6 +212,7 @@ class Sweep:
         whole = self.whole
         if affordable(whole.tables):
             self.passes()
+        covered, value = 0, whole.value
         while not self.over():
             taken = whole.take(self.worker, _WIDTH, self.random.random())
             if taken is None:
@@ -215,6 +221,11 @@ class Sweep:
             low, high, epoch, part = taken
             self.search(part)
             whole.put_back(self.worker, low, high, epoch, part)
+            covered += high - low
+            if covered >= whole.shop.count:
+                if value - whole.value < _WORTH * value:
+                    self.patience = min(2 * self.patience, _PATIENCE_LIMIT)
+                covered, value = 0, whole.value
         whole.close()
 
     def passes(self) -> None:
@@ -265,7 +276,7 @@ class Sweep:
             part.state,
             part.order,
             part.option,
-            _PATIENCE,
+            self.patience,
             budget,
             whole.goal,
             self.tenure,
