@@ -103,6 +103,10 @@ class Board:
         """Whether there is a time limit."""
         return self._limit is not None
 
+    def limit(self, seconds: float) -> None:
+        """Set the time limit, counted from when the board was made."""
+        self._limit = seconds
+
     @property
     def over(self) -> bool:
         """Whether members should end now."""

@@ -82,15 +82,23 @@ class AutoSolver:
         stop: threading.Event,
     ) -> Result:
         """Solve as :class:`makespan.solvers.engine.Solver` describes."""
-        probe = Board(problem)
-        found = find_search(_first_level(problem), probe, seed=seed, workers=threads, moves=1)
+        board = Board(problem, time_limit=time_limit, stop=stop, on_progress=on_progress)
+        first = _first_level(problem)
+        moves = self.options.moves
+        found = find_search(
+            first,
+            board if first is problem else Board(first),
+            seed=seed,
+            workers=threads if moves is None else 1,
+            moves=moves,
+        )
         features = Features.of(problem, "" if found is None else found.name)
         plan = plan_for(features, threads=threads, time_limit=time_limit)
         plan = plan.alone(self.options.only, features, threads)
-        if time_limit is None and not plan.exact and self.options.moves is None:
-            time_limit = _LARGE_SECONDS
-        board = Board(problem, time_limit=time_limit, stop=stop, on_progress=on_progress)
-        run = _Run(board, plan, self.options, threads=threads, seed=seed, hint=hint)
+        if time_limit is None and not plan.exact and moves is None:
+            board.limit(_LARGE_SECONDS)
+        whole = found if first is problem else None
+        run = _Run(board, plan, self.options, whole, threads=threads, seed=seed, hint=hint)
         with board.watch(), exchanging(board, self.options.exchange):
             board.adopt(hint)
             run.work()
@@ -107,19 +115,27 @@ def _first_level(problem: Problem) -> Problem:
 
 
 class _Run:
-    """One call of the portfolio."""
+    """One call of the portfolio.
+
+    Parameters
+    ----------
+    whole
+        Local search of the whole problem on every thread, if there is one.
+    """
 
     def __init__(
         self,
         board: Board,
         plan: Plan,
         options: AutoOptions,
+        whole: Search | None,
         *,
         threads: int,
         seed: int,
         hint: Schedule | None,
     ) -> None:
         self._board = board
+        self._whole = whole
         self._plan = plan
         self._options = options
         self._threads = threads
@@ -185,6 +201,11 @@ class _Run:
 
     def _local_first(self, seconds: float | None) -> None:
         """Local search on every thread, on the first level of the objective."""
+        whole = self._whole
+        if seconds is None and whole is not None:
+            workers = 1 if self._options.moves is not None else self._threads
+            join_workers(self._board, [(whole.name, whole.work, k) for k in range(workers)])
+            return
         relay = Relay(self._board, problem=_first_level(self._board.problem), seconds=seconds)
         workers = 1 if self._options.moves is not None else self._threads
         search = self._search(relay, workers)
