@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -171,9 +170,7 @@ def test_parameters_out_of_range(call: Any, message: str) -> None:
 @pytest.mark.slow
 @settings(max_examples=1)
 @given(st.just(0))
-def test_a_million_operations_in_seconds(seed: int) -> None:
-    """A 1000 x 1000 job shop takes well below 3 s."""
-    began = time.perf_counter()
+def test_a_million_operations(seed: int) -> None:
+    """A 1000 x 1000 job shop is made whole, names included."""
     problem = random_job_shop(1000, 1000, seed=seed)
-    assert time.perf_counter() - began < 3
     assert problem.tasks.names[999_999] == "J1000.1000"
