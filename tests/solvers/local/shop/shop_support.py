@@ -18,8 +18,8 @@ from makespan.solvers.board import Board
 from makespan.solvers.local.draw import Stream, draw
 from makespan.solvers.local.shop import search
 from makespan.solvers.local.shop.compiled import kernel
-from makespan.solvers.local.shop.exchange import exchange, exchanges
-from makespan.solvers.local.shop.graph import build, latest, move
+from makespan.solvers.local.shop.exchange import exchanges, step
+from makespan.solvers.local.shop.graph import build, latest
 from makespan.solvers.local.shop.layout import Int32, State, Tables, UInt32
 from makespan.solvers.local.shop.neighbours import (
     ESTIMATE,
@@ -117,6 +117,7 @@ def wander(
     """
     end = build(T, S, order, option)
     barren = 0
+    flexible = len(T.option_machine) > len(T.operation)
     for i in range(moves):
         begin = critical_path(T, S, end, rng)
         best, spare = S.best, S.spare
@@ -125,13 +126,14 @@ def wander(
         # With everything tabu the spare is a random neighbour; at time FAR nothing is.
         best_first = greedy and draw(rng) & 1 == 0
         now = FAR if best_first else 0
-        if i % 3 == 0 or len(T.option_machine) == len(T.operation):
+        exchanging = flexible and i % 3 == 2
+        if not flexible or i % 3 == 0:
             block_moves(T, S, begin, now, 0, rng)
-        elif i % 3 == 1:
-            machine_moves(T, S, begin, end, now, rng)
-        else:
+        elif exchanging:
             exchanges(T, S, begin, FAR, rng)
-        chosen = best if best_first or i % 3 == 2 else spare
+        else:
+            machine_moves(T, S, begin, end, now, rng)
+        chosen = best if best_first or exchanging else spare
         if chosen[TIES] == 0:
             barren += 1
             if barren == 20:
@@ -143,8 +145,7 @@ def wander(
         old = np.int64(S.place[u])
         shift = a == S.option[u]
         v = S.line[-1 - target] if target < 0 else u
-        sound = exchange(T, S, u, a, -1 - target) if target < 0 else move(T, S, u, a, target)
-        if not sound:
+        if not step(T, S, u, a, target):
             return 1
         told[0] += 1
         found = check(T, S)

@@ -87,6 +87,17 @@ def test_stop_ends_an_endless_search() -> None:
     assert result.schedule is not None
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_many_operations_at_one_instant_close_no_cycle(seed: int) -> None:
+    """Changes of machine among operations of length 0 that all start together."""
+    rng = np.random.default_rng(seed)
+    chains: list[Chain] = [
+        [(0, [(int(k), int(rng.random() < 0.2)) for k in rng.permutation(3)[:2]]) for _ in range(5)]
+        for _ in range(5)
+    ]
+    assert solve(problem_of(chains, 3), moves=3_000, seed=seed).schedule is not None
+
+
 @pytest.mark.parametrize(
     ("chains", "machines", "optimum"),
     [

@@ -27,7 +27,7 @@ def exchanges(T: Tables, S: State, begin: int, now: int, rng: Stream) -> None:
         u = S.path[i]
         if T.option_ptr[u + 1] - T.option_ptr[u] < 2:
             continue
-        k = S.machine[u]
+        k = S.machine[u] + 0
         start = S.head[u] - S.duration[u]
         ready = max(S.head[u - 1], S.release[u])
         tail_next = S.tail[u + 1]
@@ -49,7 +49,7 @@ def exchanges(T: Tables, S: State, begin: int, now: int, rng: Stream) -> None:
                 else:
                     high = middle
             while low < top:
-                v = S.line[low]
+                v = S.line[low] + 0
                 if S.head[v] - S.duration[v] >= S.head[u]:
                     break
                 estimate = max(ready, S.head[S.before[v]]) + T.option_duration[a]
@@ -61,7 +61,7 @@ def exchanges(T: Tables, S: State, begin: int, now: int, rng: Stream) -> None:
                         other += max(S.tail[v + 1], tail_after)
                         estimate = max(estimate, other)
                         if estimate <= S.best[ESTIMATE]:
-                            note(S.best, estimate, u, a, -1 - low, rng)
+                            note(S.best, estimate, u, a + 0, -1 - low, rng)
                 low += 1
 
 
@@ -75,11 +75,20 @@ def _option_on(T: Tables, v: int, k: int) -> int:
 
 
 @inner
-def exchange(T: Tables, S: State, u: int, a: int, place: int) -> bool:
-    """Put u in the place of the operation at ``place`` and that one in the place of u.
+def step(T: Tables, S: State, u: int, a: int, target: int) -> bool:
+    """Make a move of any neighbourhood; see :func:`~makespan.solvers.local.shop.graph.move`.
 
-    False, with the schedule destroyed, if that would close a cycle.
+    In an exchange the partner goes to the place of u first. False, with the schedule destroyed,
+    if a cycle would close.
     """
-    v = S.line[place]
-    b = _option_on(T, v, S.machine[u])
-    return move(T, S, v, b, S.place[u]) and move(T, S, u, a, place)
+    x, b, place = u, a, target
+    if target < 0:
+        x = S.line[-1 - target] + 0
+        b = _option_on(T, x, S.machine[u] + 0)
+        place = S.place[u] + 0
+    # One call in a loop is compiled in half the time of two.
+    while move(T, S, x, b, place):
+        if x == u:
+            return True
+        x, b, place = u, a, -1 - target
+    return False

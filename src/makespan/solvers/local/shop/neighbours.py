@@ -199,6 +199,18 @@ def block_moves(T: Tables, S: State, begin: int, now: int, record: int, rng: Str
 
 
 @inner
+def _by_order(S: State, u: int, low: int, high: int) -> int:
+    """Place for u in the line between two places that agrees with the topological order."""
+    while low < high:
+        middle = (low + high) >> 1
+        if S.at[S.line[middle]] < S.at[u]:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner
 def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stream) -> None:
     """Note the best change of machine of an operation on the path that is not tabu.
 
@@ -244,6 +256,10 @@ def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stre
             if S.machine[u - 1] == k and S.head[u - 1] > 0:
                 low = max(low, S.place[u - 1] + 1)
             first, high = low, top
+            if first > base:
+                y = S.line[first - 1]
+                if S.head[y] - S.duration[y] >= leave:
+                    continue  # times of 0 all around: y may have to come after u as well
             while low < high:
                 middle = (low + high) >> 1
                 y = S.line[middle]
@@ -254,6 +270,9 @@ def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stre
             until = low
             if leave < FAR and S.machine[u + 1] == k:
                 until = min(until, S.place[u + 1] + 0)
+            if T.strict[0] == 1:
+                # Operations of length 0 may be joined by a path although neither starts later.
+                first = until = _by_order(S, u, base, top)
             least = FAR
             target = 0
             free = S.head[S.line[first - 1]] + 0 if first > base else S.head[S.fence[k]] + 0
@@ -275,6 +294,6 @@ def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stre
             estimate = max(least, floor)
             if S.barred[(u * machines + k) & slots] >= now:
                 S.spare[ESTIMATE] = 0
-                note(S.spare, S.spare[ESTIMATE], u, a, target, rng)
+                note(S.spare, S.spare[ESTIMATE], u, a + 0, target, rng)
             elif estimate <= S.best[ESTIMATE]:
-                note(S.best, estimate, u, a, target, rng)
+                note(S.best, estimate, u, a + 0, target, rng)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.local.draw import Stream, draw
 from makespan.solvers.local.shop.compiled import inner, kernel
-from makespan.solvers.local.shop.exchange import exchange, exchanges
-from makespan.solvers.local.shop.graph import build, latest, move
+from makespan.solvers.local.shop.exchange import exchanges, step
+from makespan.solvers.local.shop.graph import build, latest
 from makespan.solvers.local.shop.layout import Int32, State, Tables, UInt32
 from makespan.solvers.local.shop.neighbours import (
     ESTIMATE,
@@ -92,12 +92,9 @@ def descend(
         else:
             S.barred[(u * machines + S.machine[u]) & (len(S.barred) - 1)] = until
         if target < 0:
-            v = S.line[-1 - target]
+            v = S.line[-1 - target] + 0
             S.barred[(v * machines + S.machine[v]) & (len(S.barred) - 1)] = until
-            sound = exchange(T, S, u, a, -1 - target)
-        else:
-            sound = move(T, S, u, a, target)
-        if not sound:
+        if not step(T, S, u, a, target):
             return -1
         end = latest(T, S)
         if end < record:
