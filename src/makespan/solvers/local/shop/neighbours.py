@@ -199,18 +199,6 @@ def block_moves(T: Tables, S: State, begin: int, now: int, record: int, rng: Str
 
 
 @inner
-def _by_order(S: State, u: int, low: int, high: int) -> int:
-    """Place for u in the line between two places that agrees with the topological order."""
-    while low < high:
-        middle = (low + high) >> 1
-        if S.at[S.line[middle]] < S.at[u]:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@inner
 def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stream) -> None:
     """Note the best change of machine of an operation on the path that is not tabu.
 
@@ -257,9 +245,11 @@ def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stre
                 low = max(low, S.place[u - 1] + 1)
             first, high = low, top
             if first > base:
+                # An operation of length 0 may end by ``enter`` and yet start at ``leave``, so that
+                # it may have to come after u as well: times alone do not tell.
                 y = S.line[first - 1]
                 if S.head[y] - S.duration[y] >= leave:
-                    continue  # times of 0 all around: y may have to come after u as well
+                    continue
             while low < high:
                 middle = (low + high) >> 1
                 y = S.line[middle]
@@ -270,9 +260,6 @@ def machine_moves(T: Tables, S: State, begin: int, end: int, now: int, rng: Stre
             until = low
             if leave < FAR and S.machine[u + 1] == k:
                 until = min(until, S.place[u + 1] + 0)
-            if T.strict[0] == 1:
-                # Operations of length 0 may be joined by a path although neither starts later.
-                first = until = _by_order(S, u, base, top)
             least = FAR
             target = 0
             free = S.head[S.line[first - 1]] + 0 if first > base else S.head[S.fence[k]] + 0
