@@ -30,6 +30,7 @@ from makespan.generators import random_due_date_job_shop, random_job_shop
 from makespan.solvers.board import Board
 from makespan.solvers.local import LocalOptions, LocalSolver
 from makespan.solvers.local.regular import search
+from makespan.solvers.local.regular.islands import Island, RegularSearch
 
 TOTAL = ObjectiveKind.TOTAL_TARDINESS
 
@@ -89,6 +90,26 @@ def test_equal_seeds_give_equal_schedules(make: type) -> None:
     assert first.moves == second.moves
     assert first.moves["regular"] <= 3000
     assert other.values is not None
+
+
+def test_the_last_round_takes_all_moves_that_are_left() -> None:
+    """What an island can afford is known before and after it ends, by moves or by time."""
+    problem = under(job_shop(5, 4, 1), (TOTAL, 1))
+    board = Board(problem)
+    found = search(problem, board, seed=1, workers=1, moves=2345)
+    assert isinstance(found, RegularSearch)
+    island = Island(found, 0)
+    assert island.affordable() == 2345
+    island.run()
+    assert island.left == island.affordable() == 0
+    assert board.moves["regular"] <= 2345
+    timed = search(problem, Board(problem, time_limit=1e6), seed=1, workers=1, moves=None)
+    assert isinstance(timed, RegularSearch)
+    island = Island(timed, 0)
+    assert island.affordable() == float("inf")
+    island.dispatch()
+    island.measure()
+    assert 0 < island.affordable() < float("inf")
 
 
 def test_islands_share_a_board() -> None:

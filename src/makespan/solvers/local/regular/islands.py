@@ -3,9 +3,10 @@
 Every worker is an island with a pool of its own. It begins with dispatched schedules, anneals the
 best from hot to cold, and goes on in rounds: two of the pool are mixed by sorting the operations
 on a convex mix of their starts, which always is a feasible order, the child is annealed, slower
-and slower at first and then from a lower temperature, and it takes the place of a worse one. What
-other islands tell the board is adopted between rounds, and every better schedule is told to it
-within a fraction of a second.
+from round to round and from a temperature that is drawn, and it takes the place of a worse one. The
+last round is as long as what is left, so that any time limit ends cold. What other islands tell the
+board is adopted between rounds, and every better schedule is told to it within a fraction of a
+second.
 """
 
 from __future__ import annotations
@@ -32,16 +33,21 @@ _POOL: Final = 6
 _DISPATCHED: Final = 30
 """Schedules dispatched at first."""
 
-_HOT: Final = 0.7
+_HOT: Final = 0.6
 _TINY: Final = 3.0
 _WARM: Final = 0.15
-_COLD: Final = 0.03
-"""Temperatures at the beginning of a round while they grow, where the pool holds one schedule, and
-later, and at their ends, as multiples of the mean change of a move."""
+_COLD: Final = 0.07
+"""Temperatures between which a round begins, at the beginning of one where the pool is not
+full, and at the ends of all, as multiples of the mean change of a move. Below the last hardly
+anything improves."""
 
 _FIRST_ROUND: Final = 100
-_ROUND: Final = 3_000
-"""Moves per operation in the first round, and in later ones after doubling from round to round."""
+_ROUND: Final = 6_000
+_GROWTH: Final = 2
+"""Moves per operation in the first round and in the longest; ratio of a round to the one before."""
+
+_STRETCH: Final = 2
+"""Rounds' worth of moves that are left when the round takes them all, to end cold in time."""
 
 _RESIGN: Final = 0.08
 _HOPE: Final = 0.15
@@ -104,6 +110,7 @@ class Island:
         self.maxima = np.zeros(3, dtype=np.int64)
         self.change = np.zeros(2)
         self.left = search.moves
+        self.moves, self.began = 0, self.board.seconds
         self.serial = -1
         self.counting = bool((self.points.row[:, LATE] > 0).any())
         self.chance = np.array([300, 300 if self.shop.flexible else 0, 700], dtype=np.int64)
@@ -116,16 +123,26 @@ class Island:
             return  # no end counts, so that all schedules are equally good
         longest, length = _ROUND * self.shop.count, _FIRST_ROUND * self.shop.count
         unit = self.measure()
-        parent, hot = self.pool[0], _HOT
+        parent = self.pool[0]
         while self.going:
-            length = length if self.left is None else min(length, self.left)
+            left = self.affordable()
+            if left < _STRETCH * length:
+                length = max(int(left), 1)
+            hot = _WARM * (_HOT / _WARM) ** (draw(self.dice) / 2147483648.0)
+            if len(self.pool) < _POOL:
+                hot = _TINY  # all that is good is known; look farther
             self.enter(*self.anneal(parent, hot * unit, _COLD * unit, length))
             self.adopt()
-            hot = _HOT if length < longest else _WARM
-            if len(self.pool) == 1:
-                hot = _TINY  # all that is good is known; look farther
-            length = min(2 * length, longest)
+            length = min(_GROWTH * length, longest)
             parent = self.child()
+
+    def affordable(self) -> float:
+        """Moves left, or those that the time left allows at the speed so far; inf if no limit."""
+        left = float("inf") if self.left is None else float(self.left)
+        if self.board.limited and self.moves > 0:
+            speed = self.moves / max(self.board.seconds - self.began, 1e-3)
+            left = min(left, speed * max(self.board.left, 0.0))
+        return left
 
     @property
     def going(self) -> bool:
@@ -261,12 +278,17 @@ class Island:
         order, option = parent.order.copy(), parent.option.copy()
         load(self.plan, self.points, order, option)
         best = np.array([parent.value], dtype=np.int64)
-        chunks = max(1, length // _CHUNK)
-        ratio = (cold / hot) ** (1.0 / chunks)
-        for k in range(chunks):
-            if not self.going:
-                break
-            self.step(order, option, best, hot * ratio**k, hot * ratio ** (k + 1), length // chunks)
+        done, began, left = 0, self.board.seconds, self.board.left
+        while self.going and done < length:
+            # How far the round is: by moves, or by time where the machine is slower than it was.
+            part = done / length
+            if self.board.limited:
+                part = max(part, (self.board.seconds - began) / max(left, 1e-3))
+            moves = min(_CHUNK, length - done)
+            ratio = (cold / hot) ** (moves / length)
+            now = hot * (cold / hot) ** min(part, 1.0)
+            self.step(order, option, best, now, max(now * ratio, cold), moves)
+            done += moves
             if self.board.improves((int(best[0]),)):
                 spare = Plan.of(self.shop)
                 load(spare, self.points, order, option)
@@ -301,5 +323,6 @@ class Island:
             self.change,
         )
         self.board.count(self.search.name, done)
+        self.moves += done
         if self.left is not None:
             self.left -= moves
