@@ -58,11 +58,11 @@ def cost(shop: Shop, prices: Prices, order: list[int]) -> int:
         late = end - int(prices.due[j])
         total += int(prices.job[j, 0]) * end + int(prices.job[j, 1]) * max(0, late)
         total += int(prices.job[j, 2]) * (late > 0)
-    late = {j: end - int(prices.due[j]) for j, end in ends if prices.weight[j] >= 0}
+    delay = {j: end - int(prices.due[j]) for j, end in ends if prices.weight[j] >= 0}
     total += int(prices.worst[1]) * max(
-        (int(prices.weight[j]) * max(0, v) for j, v in late.items()), default=0
+        (int(prices.weight[j]) * max(0, v) for j, v in delay.items()), default=0
     )
-    return total + int(prices.worst[2]) * max(late.values(), default=0)
+    return total + int(prices.worst[2]) * max(delay.values(), default=0)
 
 
 def tabled(shop: Shop, order: list[int]) -> Room:
