@@ -85,14 +85,22 @@ def costs(plan: Plan, points: Points, p: int, hopeless: bool) -> bool:
 
 @inner
 def choose(plan: Plan, points: Points, dice: Stream) -> int:
-    """A point that costs something, by a few draws or else the next one; -1 if none does."""
-    count = len(points.op)
-    p = 0
+    """The weightier of two points that cost something, found by a few draws or else in turn.
+
+    -1 if no point costs anything. To hurry a light job seldom pays for what it delays, so that
+    drawing the heavy more often finds more moves that are accepted.
+    """
+    count, row = len(points.op), points.row
+    p, other = 0, -1
     for k in range(8 + 2 * count):
         p = draw(dice) % count if k < 8 else (p + 1) % count
         if costs(plan, points, p, k >= 8 + count):
-            return p
-    return -1
+            if other < 0 and k < 8:
+                other = p
+                continue
+            heavier = row[p, SLOPE] + row[p, TARDY] > row[other, SLOPE] + row[other, TARDY]
+            return p if other < 0 or heavier else other
+    return other
 
 
 @inner
