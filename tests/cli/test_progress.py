@@ -125,7 +125,7 @@ def test_waiting_for_compilation_is_explained(
     clock.now += 1
     view.report(Progress(1.0, 0, 10, None))
     view.refresh(stopping=False)
-    assert _lines(capsys)[0].startswith("    1.0 s")
+    assert _lines(capsys)[0].startswith("    1.5 s")
 
 
 def test_stopping_is_acknowledged_once(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,18 @@ _TRAIL = 6
 """Live panel: how many incumbents are shown."""
 
 
+class _Stopwatch:
+    """Seconds since it was made, without those spent compiling."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._compiled = COMPILE_CLOCK.seconds
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._begun - (COMPILE_CLOCK.seconds - self._compiled)
+
+
 def compiling() -> bool:
     """Whether hot loops are being compiled, and for long enough to say so."""
     return COMPILE_CLOCK.active and COMPILE_CLOCK.seconds > _PATIENCE_SECONDS
@@ -88,7 +100,7 @@ class LineView:
     def __init__(self, level_names: list[str]) -> None:
         self._log = _Log()
         self._names = level_names
-        self._begun: float | None = None
+        self._watch: _Stopwatch | None = None
         self._shown: tuple[int, int | None, int | None] = (0, None, None)
         self._last = -_QUIET_SECONDS
         self._told = False
@@ -96,7 +108,7 @@ class LineView:
 
     def begin(self) -> None:
         """Start the clock."""
-        self._begun = time.monotonic()
+        self._watch = _Stopwatch()
 
     def report(self, progress: Progress) -> None:
         """Take one point of the history."""
@@ -107,12 +119,12 @@ class LineView:
         if stopping and not self._told:
             self._told = True
             _line("stopping: waiting for the engine's best schedule (Ctrl-C again abandons it)")
-        if self._begun is None:
+        if self._watch is None:
             return
         if not self._waiting and compiling():
             self._waiting = True
             _line(_PREPARING)
-        now = time.monotonic() - self._begun - COMPILE_CLOCK.seconds
+        now = self._watch.seconds
         level, best, bound, engine, _ = self._log.read()
         state = (level, best, bound)
         if state == self._shown or best is None:
@@ -148,7 +160,7 @@ class LiveView:
         self._names = level_names
         self._limit = time_limit
         self._asked = engine
-        self._begun: float | None = None
+        self._watch: _Stopwatch | None = None
         self._spinner = Spinner("dots", style="cyan")
         self._live = Live(
             self._draw(stopping=False),
@@ -162,7 +174,7 @@ class LiveView:
 
     def begin(self) -> None:
         """Start the clock."""
-        self._begun = time.monotonic()
+        self._watch = _Stopwatch()
 
     def report(self, progress: Progress) -> None:
         """Take one point of the history."""
@@ -183,8 +195,7 @@ class LiveView:
         from rich.text import Text
 
         level, best, bound, engine, trail = self._log.read()
-        begun = self._begun
-        elapsed = 0.0 if begun is None else time.monotonic() - begun - COMPILE_CLOCK.seconds
+        elapsed = 0.0 if self._watch is None else self._watch.seconds
         clock = Table.grid(padding=(0, 1))
         shown = describe_seconds(elapsed)
         if self._limit is None:
