@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import numba
 from numba.core import errors, event
@@ -31,18 +31,15 @@ event.register("numba:compile", _Listener())
 errors.ColorShell = nullcontext  # type: ignore[attr-defined]
 
 
+KERNEL: Final = {"cache": True, "nogil": True, "error_model": "numpy"}
+INNER: Final = {**KERNEL, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
 def kernel(function: Kernel) -> Kernel:
     """``function`` compiled on first use, callable from Python; its type stays what it was."""
-    return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast("Kernel", numba.njit(**KERNEL)(function))
 
 
 def inner(function: Kernel) -> Kernel:
     """A kernel that only other kernels call; without wrappers for Python it compiles faster."""
-    compiled = numba.njit(
-        cache=True,
-        nogil=True,
-        error_model="numpy",
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-    )
-    return cast("Kernel", compiled(function))
+    return cast("Kernel", numba.njit(**INNER)(function))

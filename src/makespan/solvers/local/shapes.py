@@ -116,13 +116,20 @@ def releases(problem: Problem) -> IntArray:
 
 
 def is_plain(problem: Problem) -> bool:
-    """Whether nothing but modes, resources, precedences, releases and objective is in use.
+    """Whether :func:`is_unconstrained` and every lag says only "ends before"."""
+    p = problem.precedences
+    return bool(
+        is_unconstrained(problem) and (p.kind == PrecedenceKind.FS).all() and (p.minimum == 0).all()
+    )
+
+
+def is_unconstrained(problem: Problem) -> bool:
+    """Whether nothing but modes, resources, minimum lags, releases and objective is in use.
 
     No deadlines or finite horizon, no forbidden times, calendars, setups, blocking, capacity
-    steps, optional tasks, no-overlap or same-order sets, links, selections or lags other than
-    "ends before".
+    steps, optional tasks, no-overlap or same-order sets, links, selections or maximum lags.
     """
-    t, r, p, j = problem.tasks, problem.resources, problem.precedences, problem.jobs
+    t, r, j = problem.tasks, problem.resources, problem.jobs
     return bool(
         (t.deadline >= INFINITY).all()
         and (j.deadline >= INFINITY).all()
@@ -134,9 +141,7 @@ def is_plain(problem: Problem) -> bool:
         and (r.setup < 0).all()
         and not r.blocking.any()
         and not len(r.step_time)
-        and (p.kind == PrecedenceKind.FS).all()
-        and (p.minimum == 0).all()
-        and (p.maximum >= INFINITY).all()
+        and (problem.precedences.maximum >= INFINITY).all()
         and problem.no_overlaps.count == 0
         and problem.same_orders.count == 0
         and problem.links.count == 0

@@ -17,13 +17,12 @@ import numpy.typing as npt
 from makespan.core.problem import Problem
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import (
-    INFINITY,
     BoolArray,
     IntArray,
     PrecedenceKind,
     ResourceKind,
 )
-from makespan.solvers.local.shapes import releases
+from makespan.solvers.local.shapes import is_unconstrained, releases
 
 Words = npt.NDArray[np.uint64]
 
@@ -221,26 +220,11 @@ def pack(units: IntArray, capacity: IntArray) -> tuple[Words, Words, Words]:
 
 
 def _is_project(problem: Problem) -> bool:
-    """Whether nothing but modes, resources, minimum lags, releases and objective is in use."""
-    t, r, p, j = problem.tasks, problem.resources, problem.precedences, problem.jobs
-    m = problem.modes
+    """Whether the problem is unconstrained, without reservoirs and milestones on machines."""
+    m, r = problem.modes, problem.resources
     on = m.demand_resource[m.demand_amount != 0]
     return bool(
-        (t.deadline >= INFINITY).all()
-        and (j.deadline >= INFINITY).all()
-        and problem.horizon_end >= INFINITY
-        and not len(t.forbidden_start)
-        and not t.optional.any()
-        and not t.blocking.any()
-        and (r.calendar < 0).all()
-        and (r.setup < 0).all()
-        and not r.blocking.any()
-        and not len(r.step_time)
-        and (p.maximum >= INFINITY).all()
-        and problem.no_overlaps.count == 0
-        and problem.same_orders.count == 0
-        and problem.links.count == 0
-        and problem.selections.count == 0
+        is_unconstrained(problem)
         and not (r.kind[on] == ResourceKind.RESERVOIR).any()
         and not _milestone_on_machine(problem)
     )

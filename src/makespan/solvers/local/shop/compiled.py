@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import cast
 
 import numba
 
-Kernel = TypeVar("Kernel", bound=Callable[..., object])
+from makespan.solvers.jit import INNER, KERNEL, Kernel
 
 
 def kernel(function: Kernel) -> Kernel:
     """``function`` compiled on first use; it must not make arrays."""
-    return cast(
-        "Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
-    )
+    return cast("Kernel", numba.njit(**KERNEL, _nrt=False)(function))
 
 
 def inner(function: Kernel) -> Kernel:
     """A kernel that only other kernels call."""
-    compiled = numba.njit(
-        cache=True,
-        nogil=True,
-        error_model="numpy",
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-        _nrt=False,
-    )
-    return cast("Kernel", compiled(function))
-
-
-def spliced(function: Kernel) -> Kernel:
-    """A kernel written into its only caller, so that the arrays stay in registers."""
-    return cast("Kernel", numba.njit(inline="always", _nrt=False)(function))
+    return cast("Kernel", numba.njit(**INNER, _nrt=False)(function))

@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 
 from makespan.core.errors import EngineError
-from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import IntArray
 from makespan.solvers.board import Board
 from makespan.solvers.local.draw import stream
@@ -28,6 +27,7 @@ from makespan.solvers.local.shop.layout import (
     state,
 )
 from makespan.solvers.local.shop.tabu import descend
+from makespan.solvers.local.shop.translate import schedule_of, solution_of
 
 _PATIENCE: Final = 12_500
 """Moves without improvement that end a descent."""
@@ -194,23 +194,9 @@ class Evolution:
             return None
         self.serial = board.serial
         schedule = board.schedule
-        return None if schedule is None else self.improve(*self.read(schedule), self.patience)
-
-    def read(self, schedule: Schedule) -> tuple[UInt32, Int32]:
-        """A schedule of the problem as order and options."""
-        rows, T = self.tables.operation, self.tables
-        wanted = self.shop.options_of(schedule)
-        machine = self.shop.option_machine[wanted]
-        option = np.zeros(len(T.chain), dtype=np.int32)
-        for a in range(int(np.diff(T.option_ptr).max())):
-            index = T.option_ptr[rows] + a
-            valid = index < T.option_ptr[rows + 1]
-            hit = rows[valid][T.option_machine[index[valid]] == machine[valid]]
-            option[hit] = T.option_ptr[hit] + a
-        # Ties of zero durations are broken by the place in the chain: ends first, then rows.
-        task = self.shop.task
-        by = np.lexsort((np.arange(len(rows)), schedule.end[task], schedule.start[task]))
-        return rows[by], option
+        if schedule is None:
+            return None
+        return self.improve(*solution_of(self.shop, self.tables, schedule), self.patience)
 
     def even(self, option: Int32) -> None:
         """Balance the loads, every other time, where they are what matters."""
@@ -271,10 +257,8 @@ class Evolution:
         if not self.board.improves(values):
             return
         build(self.tables, self.state, solution.order, solution.option)
-        rows = self.tables.operation
-        start = self.state.head[rows].astype(np.int64) - self.state.duration[rows] + self.origin
-        option = self.tables.shop_option[solution.option[rows]]
-        self.board.offer(values, self.shop.schedule(start, option), by=self.name)
+        schedule = schedule_of(self.shop, self.tables, self.state)
+        self.board.offer(values, schedule, by=self.name)
 
 
 def enter(population: list[Solution], child: Solution, near: int) -> bool:
