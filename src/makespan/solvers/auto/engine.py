@@ -201,13 +201,12 @@ class _Run:
 
     def _local_first(self, seconds: float | None) -> None:
         """Local search on every thread, on the first level of the objective."""
+        workers = 1 if self._options.moves is not None else self._threads
         whole = self._whole
         if seconds is None and whole is not None:
-            workers = 1 if self._options.moves is not None else self._threads
             join_workers(self._board, [(whole.name, whole.work, k) for k in range(workers)])
             return
         relay = Relay(self._board, problem=_first_level(self._board.problem), seconds=seconds)
-        workers = 1 if self._options.moves is not None else self._threads
         search = self._search(relay, workers)
         if search is None:
             return
