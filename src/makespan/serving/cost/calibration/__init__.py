@@ -1,0 +1,1 @@
+"""Fitting of cost models to measurements: tables of operators, and steps of a real engine."""
