@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def main() -> int:
 
 def plan() -> str:
     """What an environment must have been made from to count as done."""
-    return "\n".join([VLLM, *LEFT_OUT, *REMOVED, *MORE, (ROOT / "pyproject.toml").read_text()])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return "\n".join([VLLM, *LEFT_OUT, *REMOVED, *MORE, str(ROOT), *project["dependencies"]])
 
 
 def install(folder: Path, python: Path, torch_index: str | None) -> None:
@@ -135,10 +137,10 @@ def requirements(wheel: Path) -> list[str]:
     asked = re.findall(r"^Requires-Dist: *(.+)$", head, flags=re.MULTILINE)
     if not asked:
         raise UnavailableError(f"{wheel.name} names no requirements; is it the wheel of vLLM?")
-    return [line for line in asked if "extra ==" not in line and project(line) not in LEFT_OUT]
+    return [line for line in asked if "extra ==" not in line and normalised(line) not in LEFT_OUT]
 
 
-def project(line: str) -> str:
+def normalised(line: str) -> str:
     """Normalised name of the project that a requirement asks for (PEP 503)."""
     name = re.match(r"[A-Za-z0-9._-]+", line)
     return re.sub(r"[-_.]+", "-", name.group().lower()) if name else line

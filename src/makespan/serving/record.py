@@ -190,19 +190,16 @@ class Record:
         unknown = ~np.isin(self.fate, list(Fate))
         self._forbid(unknown, "has a fate that does not exist")
         done, load = self.finished, self.workload
-        orphan = self.fate == Fate.ORPHAN
-        self._forbid((self.sent >= 0) == orphan, "was sent though orphaned, or never sent")
-        self._forbid(~orphan & (self.sent < load.arrival), "was sent before its arrival")
-        owner = np.repeat(np.arange(n), np.diff(load.parent_ptr))
-        ready = self.last[load.parent] + load.delay
-        early = ~orphan[owner] & (~done[load.parent] | (self.sent[owner] < ready))
-        self._forbid(np.isin(np.arange(n), owner[early]), "was sent before its parents ended")
+        orphan, long = self.fate == Fate.ORPHAN, self.fate == Fate.TOO_LONG
+        sent = self.sent >= 0
+        self._forbid(orphan & sent, "was sent though orphaned")
+        self._forbid((done | long) & ~sent, "was never sent")
+        self._forbid(sent & (self.sent < load.arrival), "was sent before its arrival")
         spoke, ran = self.first >= 0, self.admitted >= 0
         self._forbid(ran & (self.admitted < self.sent), "was admitted before it was sent")
         self._forbid(spoke & (~ran | (self.first < self.admitted)), "spoke before admission")
         self._forbid(done & (~spoke | (self.last < self.first)), "ended before its first token")
-        refused = orphan | (self.fate == Fate.TOO_LONG)
-        self._forbid(refused & (ran | spoke), "was refused and served")
+        self._forbid((orphan | long) & (ran | spoke), "was refused and served")
         more = np.maximum(load.output - 1, 1)
         between = np.where(load.output > 1, self.last - self.first, 0)
         wrong = (self.gap < -(-between // more)) | (self.gap > between)
@@ -212,7 +209,11 @@ class Record:
         self._forbid(self.hits < self.hit, "found more at first than in all")
         self._forbid(self.hit >= load.prompt, "found its whole prompt in the cache")
         self._forbid(~done & (self.last >= 0), "has a last token without having ended")
-        self._forbid((self.instance >= 0) != ran, "ran on no instance, or not on its own")
+        self._forbid((self.instance >= 0) != ran, "ran on no instance, or never on its own")
+        owner = np.repeat(np.arange(n), np.diff(load.parent_ptr))
+        ready = self.last[load.parent] + load.delay
+        early = sent[owner] & (~done[load.parent] | (self.sent[owner] < ready))
+        self._forbid(np.isin(np.arange(n), owner[early]), "was sent before its parents ended")
 
     def _forbid(self, bad: npt.NDArray[np.bool_], what: str) -> None:
         if bad.any():
