@@ -55,13 +55,13 @@ class Entry:
         value = self.get(key)
         if type(value) is not int or not low <= value <= high:
             raise self._wrong(key, value, f"a whole number from {low} to {high}")
-        return value
+        return int(value)
 
     def scaled(self, key: str, places: int, high: int) -> int:
         """A number of at least 0 and at most ``high``, times ``10 ** places`` and rounded."""
         value = self.get(key)
         if type(value) is int and 0 <= value <= high:
-            return value * 10**places
+            return int(value) * int(10**places)
         if type(value) is not Decimal or not 0 <= value <= high:
             raise self._wrong(key, value, f"a number from 0 to {high}")
         return round(value.scaleb(places))

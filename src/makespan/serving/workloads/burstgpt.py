@@ -52,42 +52,37 @@ def read(text: Text, failures: Failures = "drop") -> Trace:
         raise OptionError(f"failures={failures!r}", hint="'drop' or 'keep'")
     table = Table(text)
     sessions = table.has("Session ID")
-    wanted = [*_COLUMNS, "Session ID"] if sessions else [*_COLUMNS]
     models: dict[bytes, int] = {}
     kinds: dict[bytes, int] = {}
     known: dict[bytes, int] = {}
-    parts = []
-    for at, model, prompt, output, kind, *session in table.blocks(wanted):
-        parts.append(
-            (
-                at.decimals(6, 0, _LATEST),
-                prompt.integers(0, TOKEN_LIMIT),
-                output.integers(0, TOKEN_LIMIT),
-                model.words(models),
-                kind.words(kinds),
-                session[0].words(known, empty=True) if session else None,
-            )
+    parts = [
+        (
+            at.decimals(6, 0, _LATEST),
+            prompt.integers(0, TOKEN_LIMIT),
+            output.integers(0, TOKEN_LIMIT),
+            model.words(models),
+            kind.words(kinds),
+            session[0].words(known, empty=True) if session else np.full(len(at.begin), -1),
         )
+        for at, model, prompt, output, kind, *session in table.blocks(
+            [*_COLUMNS, *(["Session ID"] if sessions else [])]
+        )
+    ]
     if not parts:
         raise text.error(2, "there are no requests")
-    at, prompt, output, model, kind = (
-        np.concatenate([part[k] for part in parts]) for k in range(5)
-    )
-    program = np.concatenate([part[5] for part in parts]) if sessions else None
-    failed = (output < 1) | (prompt < 1)
-    label = model * max(len(kinds), 1) + kind
+    rows = np.array([np.concatenate(part) for part in zip(*parts, strict=True)])
+    failed = (rows[1] < 1) | (rows[2] < 1)
     said = ""
     if failed.any():
-        kept = ~failed
         said = f"; {int(failed.sum())} failed requests " + (
             "left out" if failures == "drop" else "given one token"
         )
         if failures == "drop":
-            if not kept.any():
+            rows = rows[:, ~failed]
+            if not rows.shape[1]:
                 raise text.error(2, "all requests failed")
-            at, prompt, output, label = at[kept], prompt[kept], output[kept], label[kept]
-            program = program[kept] if program is not None else None
-    used, label = np.unique(label, return_inverse=True)
+    arrival, prompts, outputs, model_of, kind_of, program = rows
+    used, label = np.unique(model_of * len(kinds) + kind_of, return_inverse=True)
     words = [
         f"{model_name.decode('utf-8', 'replace')}, {kind_name.decode('utf-8', 'replace')}"
         for model_name in models
@@ -96,9 +91,9 @@ def read(text: Text, failures: Failures = "drop") -> Trace:
     return Trace(
         assemble(
             text.name.removesuffix(".csv"),
-            arrival=at,
-            prompt=np.maximum(prompt, 1),
-            output=np.maximum(output, 1),
+            arrival=arrival,
+            prompt=np.maximum(prompts, 1),
+            output=np.maximum(outputs, 1),
             program=program,
             label=label.astype(np.int64),
             labels=tuple(words[k] for k in used.tolist()),

@@ -77,4 +77,4 @@ class Stream:
         """Indices drawn in proportion to weights."""
         cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
         found = np.searchsorted(cumulative, self.reals(count) * cumulative[-1], side="right")
-        return np.minimum(found, len(cumulative) - 1).astype(np.int64)
+        return np.asarray(np.minimum(found, len(cumulative) - 1), dtype=np.int64)

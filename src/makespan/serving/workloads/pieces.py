@@ -64,6 +64,36 @@ def chained(ptr: IntArray, keys: IntArray) -> IntArray:
     return names
 
 
+def nested(levels: Sequence[tuple[IntArray, IntArray]], grain: int) -> tuple[IntArray, IntArray]:
+    """Pointers and names of pieces of texts made of parts, the outer ones shared by more.
+
+    A piece belongs to the first level in which it ends, so that one across a border is shared by
+    those alone who share the inner part. Two texts share their first k pieces if and only if they
+    have the same keys down to the level that piece k belongs to.
+
+    Parameters
+    ----------
+    levels
+        Outermost first: a key per text (n,), from 0, which implies the keys of the levels
+        outside it, and where the level ends in the text, tokens (n,), not before the one outside.
+    """
+    n = len(levels[0][0])
+    counts = [end // grain for _, end in levels]
+    ptr, owner, place = rows(counts[-1] if levels else np.zeros(n, dtype=np.int64))
+    names = np.empty(len(owner), dtype=np.int64)
+    begin = np.zeros(n, dtype=np.int64)
+    base = 0
+    for (key, _), count in zip(levels, counts, strict=True):
+        longest = np.zeros(int(key.max(initial=-1)) + 1, dtype=np.int64)
+        np.maximum.at(longest, key, count)
+        first = base + np.cumsum(longest) - longest
+        here = (place >= begin[owner]) & (place < count[owner])
+        names[here] = first[key[owner[here]]] + place[here]
+        base += int(longest.sum())
+        begin = count
+    return ptr, names
+
+
 def of_tokens(sequences: Iterable[Sequence[int]], grain: int) -> tuple[IntArray, IntArray]:
     """Pointers and names of the full pieces of sequences of token ids."""
     known: dict[bytes, int] = {}

@@ -53,11 +53,10 @@ def read(text: Text, rate: float | None = None, seed: int = 0) -> Trace:
         If a rate is given for a file that states times.
     """
     table = Table(text)
-    for program, prompt_name, output_name, time_name in _LAYOUTS:
-        if table.has(prompt_name) and table.has(output_name):
-            break
-    else:
+    fitting = [layout for layout in _LAYOUTS if table.has(layout[1]) and table.has(layout[2])]
+    if not fitting:
         raise text.error(1, f"columns {table.names}", "columns of Vidur or splitwise-sim")
+    program, prompt_name, output_name, time_name = fitting[0]
     timed = table.has(time_name)
     if timed and rate is not None:
         raise OptionError(
