@@ -1,7 +1,7 @@
 """Devices: what the vendor says of them, and how close to it their kernels come.
 
-Every figure says where it is from and of which kind it is. ``hardware("H100-SXM")`` looks up a known
-one; :func:`register` adds another, :mod:`.hardware_json` reads one from a file.
+Every figure says where it is from and of which kind it is. ``hardware("H100-SXM")`` looks up a
+known one; :func:`register` adds another, :mod:`.hardware_json` reads one from a file.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Smooth roofline: time of one kernel from its floating-point operations and bytes.
 
-``t = fixed + ((flops / (F e_c))^q + (bytes / (B e_m))^q)^(1/q)``. F and B are the vendor's peaks; the
-two efficiencies, the exponent and the fixed time are fitted together. With a small exponent the
-corner is round and an efficiency of 1 does not mean that the peak is reached: the four numbers mean
-something only together.
+``t = fixed + ((flops / (F e_c))^q + (bytes / (B e_m))^q)^(1/q)``. F and B are the vendor's peaks;
+the two efficiencies, the exponent and the fixed time are fitted together. With a small exponent
+the corner is round and an efficiency of 1 does not mean that the peak is reached: the four numbers
+mean something only together.
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ def fit_roofline(
         (1e-7, 0.02, 0.02, 0.7),
         (2e-4, 1.2, 1.2, 8.0),
     )
-    return Roofline(*(float(v) for v in p), label.record(formula(p), seconds))
+    fixed, compute, memory, q = (float(v) for v in p)
+    return Roofline(fixed, compute, memory, q, label.record(formula(p), seconds))
 
 
 def fit_gemm(rows: GemmRows, *, peak: float, bandwidth: float, label: FitLabel) -> Roofline:
@@ -180,8 +181,8 @@ def fit_all_reduce(
 
 
 ATTENTION_REGION: Final = (200_000, 4096, 8)
-"""Attention beside chunks is fitted at most at this context in all and this past of the chunk, and at
-least at this many decoding sequences: where engines spend their time. Lone chunks with a long past
+"""Attention beside chunks is fitted up to this context in all, up to this past of the chunk, and
+from this many decoding sequences on: where engines spend their time. Lone chunks with a long past
 are slower than a formula linear in the context can say."""
 
 
@@ -212,9 +213,7 @@ def fit_attention(
             return p @ columns
 
         low, high = (1e-7, 0.05, 1e-10, 0.8), (1e-4, 50.0, 1e-5, 40.0)
-        p = _fit(
-            formula, rows.seconds[kept], [start], low[: len(start)], high[: len(start)]
-        )
+        p = _fit(formula, rows.seconds[kept], [start], low[: len(start)], high[: len(start)])
         found.append(p)
         models.append(formula(p))
     record = label.record(

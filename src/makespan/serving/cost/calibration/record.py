@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -51,6 +51,8 @@ class Calibration:
         Whether the errors are of measurements that the fit did not see.
     date
         Day of the fit, ``YYYY-MM-DD``; empty if unknown.
+    inferred
+        Of a composed model: share of the time of a step that no measurement stands behind.
     parts
         Records of the parts of a composed model.
     """
@@ -63,6 +65,7 @@ class Calibration:
     p90: float | None = None
     held_out: bool = False
     date: str = ""
+    inferred: float = 0.0
     parts: tuple[Calibration, ...] = ()
 
     def __post_init__(self) -> None:
@@ -71,6 +74,8 @@ class Calibration:
         if self.date and not _DATE.fullmatch(self.date):
             raise OptionError(f"calibration {self.id!r} has the date {self.date!r}",
                               hint="write YYYY-MM-DD")  # fmt: skip
+        if not 0 <= self.inferred <= 1:
+            raise OptionError(f"calibration {self.id!r}: {self.inferred} of it is inferred")
         for name in ("error", "p90"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
@@ -78,18 +83,26 @@ class Calibration:
 
     @property
     def calibrated(self) -> bool:
-        """Whether all of it was fitted to measurements."""
+        """Whether it was fitted to measurements, all of it or nearly so."""
         return self.kind == "fitted"
 
     @property
     def label(self) -> str:
         """Name and error band, to print beside a figure."""
+        words = []
         if not self.calibrated:
-            return f"{self.id} (uncalibrated: {self.kind})"
-        if self.error is None:
-            return f"{self.id} (error unknown)"
-        tail = "" if self.p90 is None else f", p90 {self.p90:.1%}"
-        return f"{self.id} (error {self.error:.1%}{tail}{', held out' if self.held_out else ''})"
+            words.append(f"uncalibrated: {self.kind}")
+        if self.inferred:
+            words.append(f"{self.inferred:.0%} of the time inferred")
+        if self.error is not None:
+            words.append(f"error {self.error:.1%}")
+        elif self.calibrated:
+            words.append("error unknown")
+        if self.p90 is not None:
+            words.append(f"p90 {self.p90:.1%}")
+        if self.held_out:
+            words.append("held out")
+        return f"{self.id} ({', '.join(words)})"
 
     def to_json(self) -> str:
         """Record as JSON."""
@@ -111,27 +124,48 @@ class Calibration:
         return record_of(root)
 
 
-def compose(id: str, parts: Iterable[Calibration]) -> Calibration:
+MOSTLY: Final = 0.9
+"""Share of a step's time that must come from fitted parts for the whole to count as fitted."""
+
+
+def compose(id: str, parts: Mapping[Calibration, float]) -> Calibration:
     """Record of a model whose times are sums over ``parts``.
 
-    Its error is the largest of the parts: if each summand is right to a factor, so is the sum.
+    Its error is the mean of the errors of the fitted parts, weighted by their shares of the time:
+    the mean relative error of a sum is at most that. The same mean of the percentiles is an
+    estimate, as if the parts were far off at the same time.
+
+    Parameters
+    ----------
+    id
+        Name of the whole.
+    parts
+        Share of the time of each part.
     """
-    found = tuple(parts)
-    if not found:
+    total = sum(parts.values())
+    if not total > 0:
         raise OptionError(f"calibration {id!r} is made of nothing")
-    errors = [part.error for part in found if part.error is not None]
-    tails = [part.p90 for part in found if part.p90 is not None]
-    weakest = max(found, key=lambda part: KIND_NAMES.index(part.kind))
+    fitted = {part: share for part, share in parts.items() if part.kind == "fitted"}
+    weight = sum(fitted.values())
+    weakest = max(parts, key=lambda part: KIND_NAMES.index(part.kind))
+
+    def mean(name: str) -> float | None:
+        known = [(getattr(part, name), share) for part, share in fitted.items()]
+        if not known or weight <= 0 or any(value is None for value, _ in known):
+            return None
+        return float(sum(value * share for value, share in known) / weight)
+
     return Calibration(
         id=id,
-        kind=weakest.kind,
-        source="; ".join(dict.fromkeys(part.source for part in found)),
-        count=sum(part.count for part in found),
-        error=max(errors, default=None),
-        p90=max(tails, default=None),
-        held_out=all(part.held_out for part in found),
-        date=max((part.date for part in found), default=""),
-        parts=found,
+        kind="fitted" if weight >= MOSTLY * total else weakest.kind,
+        source="; ".join(dict.fromkeys(part.source for part in parts)),
+        count=sum(part.count for part in parts),
+        error=mean("error"),
+        p90=mean("p90"),
+        held_out=bool(fitted) and all(part.held_out for part in fitted),
+        date=max((part.date for part in parts), default=""),
+        inferred=min(max(1.0 - weight / total, 0.0), 1.0),
+        parts=tuple(parts),
     )
 
 
@@ -152,6 +186,7 @@ def fields_of(record: Calibration) -> dict[str, Any]:
         "p90": record.p90,
         "held_out": record.held_out,
         "date": record.date,
+        "inferred": record.inferred,
         "parts": [fields_of(part) for part in record.parts],
     }
 
@@ -164,6 +199,10 @@ def real(node: Node, low: float = 0.0, high: float = 1e30) -> float:
     if not low <= value <= high:
         raise node.wrong(f"a number from {low:g} to {high:g}")
     return float(value)
+
+
+def _records(node: Node) -> tuple[Calibration, ...]:
+    return tuple(record_of(part) for part in node.items())
 
 
 def record_of(node: Node) -> Calibration:
@@ -179,7 +218,8 @@ def record_of(node: Node) -> Calibration:
             p90=node.get("p90", real, None),
             held_out=node.get("held_out", Node.flag, False),
             date=node.get("date", Node.text, ""),
-            parts=tuple(record_of(part) for part in node.get("parts", Node.items, [])),
+            inferred=node.get("inferred", lambda part: real(part, 0.0, 1.0), 0.0),
+            parts=node.get("parts", _records, ()),
         )
     except OptionError as error:
         raise FormatError(f"{node.path}: {error}", source=node.source) from error

@@ -9,27 +9,17 @@ and shard by tensor parallelism.
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from makespan.core.errors import FormatError
-from makespan.io.files import load_from
-from makespan.io.text import Text, shown
+from makespan.io.text import shown
+from makespan.serving.cost.calibration.columns import Columns, Source, load_text
 from makespan.serving.cost.models import ModelShape
 
 FloatArray = npt.NDArray[np.float64]
-Source = str | os.PathLike[str] | IO[str] | IO[bytes]
-
-_LARGEST: Final = 1e15
-
 GEMMS: Final = ("qkv", "o", "gate_up", "down")
 """Matrix products of a layer with dense feed-forward."""
 
@@ -66,8 +56,8 @@ class ElementwiseRows:
 class AttentionRows:
     """Measured attention of one layer, seconds.
 
-    ``chunk`` new tokens of one sequence after ``past`` cached ones, beside ``sequences`` that decode
-    at ``context`` tokens each.
+    ``chunk`` new tokens of one sequence after ``past`` cached ones, beside ``sequences`` that
+    decode at ``context`` tokens each.
     """
 
     chunk: FloatArray
@@ -104,73 +94,7 @@ class AllReduceRows:
     seconds: FloatArray
 
 
-class _Columns:
-    """Named columns of a CSV text, with the line of each row."""
-
-    def __init__(self, text: Text, needed: Sequence[str]) -> None:
-        self._text = text
-        self._rows: list[list[str]] = []
-        self._lines: list[int] = []
-        names: list[str] | None = None
-        reader = csv.reader(io.StringIO(text.body, newline=""), strict=True)
-        try:
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if names is None:
-                    names = [cell.strip() for cell in cells]
-                    continue
-                if len(cells) != len(names):
-                    raise self.error(
-                        reader.line_num, f"{len(cells)} cells", f"{len(names)}, as named above"
-                    )
-                self._rows.append(cells)
-                self._lines.append(reader.line_num)
-        except csv.Error as error:
-            raise self.error(reader.line_num, f"not CSV: {error}") from error
-        self._place = {name: k for k, name in enumerate(names or [])}
-        for name in needed:
-            if name not in self._place:
-                raise self.error(1, f"the column {name!r} is missing", ", ".join(needed))
-        if not self._rows:
-            raise self.error(1, "no rows below the names of the columns")
-
-    def error(self, line: int, message: str, expected: str = "") -> FormatError:
-        return FormatError(
-            message, source=self._text.source, line=line, expected=expected or None
-        )
-
-    def words(self, name: str) -> list[str]:
-        k = self._place[name]
-        return [row[k].strip() for row in self._rows]
-
-    def numbers(self, name: str, low: float = 0.0, *, above: bool = False) -> FloatArray:
-        """Finite numbers of at least ``low``, or above it."""
-        k = self._place[name]
-        found = np.empty(len(self._rows))
-        for i, row in enumerate(self._rows):
-            try:
-                value = float(row[k])
-            except ValueError:
-                value = math.nan
-            fits = value > low if above else value >= low
-            if not (fits and value <= _LARGEST):
-                bound = f"above {low:g}" if above else f"of at least {low:g}"
-                raise self.error(
-                    self._lines[i], f"{name} is {shown(row[k])}", f"a number {bound}"
-                )
-            found[i] = value
-        return found
-
-    def line(self, row: int) -> int:
-        return self._lines[row]
-
-
-def _text(source: Source | Text) -> Text:
-    return source if isinstance(source, Text) else load_from(source)
-
-
-def read_vidur_mlp(source: Source | Text) -> GemmRows:
+def read_vidur_mlp(source: Source) -> GemmRows:
     """Matrix products of Vidur's ``mlp.csv``: medians, all degrees of tensor parallelism.
 
     Raises
@@ -179,14 +103,15 @@ def read_vidur_mlp(source: Source | Text) -> GemmRows:
         If a column is missing or a number impossible.
     """
     shape = ("n_head", "n_kv_head", "n_embd", "n_expanded_embd")
-    columns = _Columns(
-        _text(source),
+    columns = Columns(
+        load_text(source),
         [*(f"time_stats.{name}.median" for name in _VIDUR_GEMMS.values()), *shape,
          "use_gated_mlp", "num_tokens", "num_tensor_parallel_workers"],
     )  # fmt: skip
     heads, kv_heads, hidden, wide = (columns.numbers(name, 1.0) for name in shape)
-    tokens, tp = columns.numbers("num_tokens", 1.0), columns.numbers(
-        "num_tensor_parallel_workers", 1.0
+    tokens, tp = (
+        columns.numbers("num_tokens", 1.0),
+        columns.numbers("num_tensor_parallel_workers", 1.0),
     )
     gated = np.array([word.lower() == "true" for word in columns.words("use_gated_mlp")])
     head = hidden / heads
@@ -208,11 +133,11 @@ def read_vidur_mlp(source: Source | Text) -> GemmRows:
     )
 
 
-def read_vidur_elementwise(source: Source | Text) -> ElementwiseRows:
+def read_vidur_elementwise(source: Source) -> ElementwiseRows:
     """Norm and activation of Vidur's ``mlp.csv``; bytes as :mod:`..operators` counts them."""
     names = {"norm": "input_layernorm", "activation": "mlp_act"}
-    columns = _Columns(
-        _text(source),
+    columns = Columns(
+        load_text(source),
         [*(f"time_stats.{name}.median" for name in names.values()), "n_embd", "n_expanded_embd",
          "use_gated_mlp", "num_tokens", "num_tensor_parallel_workers"],
     )  # fmt: skip
@@ -242,13 +167,13 @@ def activation_bytes(tokens: npt.ArrayLike, width: npt.ArrayLike) -> FloatArray:
     return np.asarray(6.0 * np.asarray(tokens, float) * np.asarray(width, float))
 
 
-def read_vidur_all_reduce(source: Source | Text) -> AllReduceRows:
+def read_vidur_all_reduce(source: Source) -> AllReduceRows:
     """All-reduces of Vidur's ``all_reduce.csv`` within one node: medians; ``size`` is bytes.
 
     The table also has workers spread over nodes, an order of magnitude slower; they are left out.
     """
-    columns = _Columns(
-        _text(source),
+    columns = Columns(
+        load_text(source),
         ["time_stats.all_reduce.median", "num_workers", "size", "collective", "devices_per_node"],
     )
     for row, word in enumerate(columns.words("collective")):
@@ -263,9 +188,9 @@ def read_vidur_all_reduce(source: Source | Text) -> AllReduceRows:
     )
 
 
-def read_dense(source: Source | Text, shape: ModelShape, tp: int = 1) -> GemmRows:
+def read_dense(source: Source, shape: ModelShape, tp: int = 1) -> GemmRows:
     """Matrix products of LLMServingSim's ``dense.csv``, of a model whose shape is given."""
-    columns = _Columns(_text(source), ["layer", "tokens", "time_us"])
+    columns = Columns(load_text(source), ["layer", "tokens", "time_us"])
     words = columns.words("layer")
     kept = np.array([k for k, word in enumerate(words) if word in _SIM_GEMMS], dtype=np.int64)
     if not len(kept):
@@ -288,17 +213,18 @@ def read_dense(source: Source | Text, shape: ModelShape, tp: int = 1) -> GemmRow
     )
 
 
-def read_dense_elementwise(source: Source | Text, shape: ModelShape, tp: int = 1) -> ElementwiseRows:
+def read_dense_elementwise(source: Source, shape: ModelShape, tp: int = 1) -> ElementwiseRows:
     """Norm and activation of LLMServingSim's ``dense.csv``."""
-    columns = _Columns(_text(source), ["layer", "tokens", "time_us"])
+    columns = Columns(load_text(source), ["layer", "tokens", "time_us"])
     names = {"layernorm": "norm", "act_fn": "activation"}
     words, tokens = columns.words("layer"), columns.numbers("tokens", 1.0)
     kept = np.array([k for k, word in enumerate(words) if word in names], dtype=np.int64)
     if not len(kept):
         raise columns.error(1, "no norm or activation among the layers", ", ".join(names))
     op = tuple(names[words[k]] for k in kept)
-    norm, act = norm_bytes(tokens[kept], shape.hidden), activation_bytes(
-        tokens[kept], shape.ffn / tp
+    norm, act = (
+        norm_bytes(tokens[kept], shape.hidden),
+        activation_bytes(tokens[kept], shape.ffn / tp),
     )
     return ElementwiseRows(
         op=op,
@@ -308,19 +234,19 @@ def read_dense_elementwise(source: Source | Text, shape: ModelShape, tp: int = 1
     )
 
 
-def read_attention(source: Source | Text) -> AttentionRows:
+def read_attention(source: Source) -> AttentionRows:
     """Attention of LLMServingSim's ``attention.csv``."""
     names = ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode")
-    columns = _Columns(_text(source), [*names, "time_us"])
+    columns = Columns(load_text(source), [*names, "time_us"])
     chunk, past, sequences, context = (columns.numbers(name) for name in names)
     return AttentionRows(
         chunk, past, sequences, context, columns.numbers("time_us", above=True) * 1e-6
     )
 
 
-def read_experts(source: Source | Text) -> ExpertRows:
+def read_experts(source: Source) -> ExpertRows:
     """Fused experts of LLMServingSim's ``moe.csv``."""
-    columns = _Columns(_text(source), ["tokens", "activated_experts", "time_us"])
+    columns = Columns(load_text(source), ["tokens", "activated_experts", "time_us"])
     return ExpertRows(
         tokens=columns.numbers("tokens", 1.0),
         experts=columns.numbers("activated_experts", 1.0),
@@ -328,9 +254,9 @@ def read_experts(source: Source | Text) -> ExpertRows:
     )
 
 
-def read_per_sequence(source: Source | Text) -> SequenceRows:
+def read_per_sequence(source: Source) -> SequenceRows:
     """Output layer and sampler of LLMServingSim's ``per_sequence.csv``."""
-    columns = _Columns(_text(source), ["layer", "sequences", "time_us"])
+    columns = Columns(load_text(source), ["layer", "sequences", "time_us"])
     return SequenceRows(
         op=tuple(columns.words("layer")),
         sequences=columns.numbers("sequences", 1.0),
