@@ -79,6 +79,37 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """The steps of an instance, in order; arrays of one length.
+
+    The last four are what a step cost is computed from, as
+    :meth:`makespan.serving.cost.step.StepCost.step` defines them.
+
+    Attributes
+    ----------
+    begin, end
+        When the step was planned and when its tokens were there, picoseconds.
+    tokens, sequences, context, pairs
+        Tokens computed, sequences that computed any, all their tokens after the step, and twice the
+        query-key pairs of chunks.
+    """
+
+    begin: IntArray
+    end: IntArray
+    tokens: IntArray
+    sequences: IntArray
+    context: IntArray
+    pairs: IntArray
+
+    def __post_init__(self) -> None:
+        for name in ("begin", "end", "tokens", "sequences", "context", "pairs"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """What an engine did with a workload of n requests.
 
@@ -110,6 +141,8 @@ class Record:
         Further totals of the run, by name.
     events
         What was decided, if the engine was asked to keep it.
+    log
+        The steps, if the engine was asked to keep them and has one instance.
     """
 
     workload: Workload
@@ -128,6 +161,7 @@ class Record:
     steps: int
     counters: Mapping[str, int] = field(default_factory=dict)
     events: Events | None = None
+    log: Steps | None = None
 
     def __post_init__(self) -> None:
         for name in PER_REQUEST:

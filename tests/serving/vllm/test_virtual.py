@@ -70,12 +70,20 @@ def test_one_request_by_hand() -> None:
 def test_cost_model_is_asked_by_the_definitions() -> None:
     """Tokens, sequences, all tokens after the step, and pairs of chunks longer than one token."""
     cost = Noting()
-    run_stock(load((0, 20, 2), (0, 5, 2), (15, 1, 1)), EngineSettings(64, 4, 16, 4), cost)
+    requests = load((0, 20, 2), (0, 5, 2), (15, 1, 1))
+    record = run_stock(requests, EngineSettings(64, 4, 16, 4), cost, log=True)
     assert cost.asked == [
         (16, 1, 16, 16 * 16),  # chunk of the first request
         (4 + 5, 2, 20 + 5, 4 * (2 * 16 + 4) + 5 * 5),  # its rest, and all of the second
         (3, 3, 21 + 6 + 1, 0),  # a token each: a prompt of one token has no pairs
     ]
+    log = record.log
+    assert log is not None
+    assert len(log) == 3
+    assert log.begin.tolist() == [0, 10, 20]
+    assert log.end.tolist() == [10, 20, 30]
+    asked = zip(log.tokens, log.sequences, log.context, log.pairs, strict=True)
+    assert list(asked) == cost.asked
 
 
 def test_arrivals_at_a_boundary_are_in_time() -> None:
