@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,132 +12,21 @@ import pytest
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.reference import Reference
-from makespan.serving.policy import EngineView, FleetView, Policy, RoundRobin, Router
+from makespan.serving.policy import EngineView, Policy, Router
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
+from tests.serving.engine.cases import (
+    POLICIES,
+    ROUTERS,
+    CheapestVictim,
+    Everything,
+    LongestVictim,
+    random_case,
+)
 
 PER_REQUEST = (
     "arrival", "first", "last", "admitted", "generated", "preemptions", "longest_gap", "hits", "engine",
 )  # fmt: skip
-
-
-class ShortestPrompt(Policy):
-    def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
-        return sorted(waiting, key=lambda r: (engine.prompt(r), r))
-
-
-class CheapestVictim(Policy):
-    def victim(self, running: Sequence[int], engine: EngineView) -> int:
-        return min(running, key=lambda r: (engine.prompt(r), r))
-
-
-class LongestVictim(Policy):
-    def victim(self, running: Sequence[int], engine: EngineView) -> int:
-        return max(running, key=lambda r: (engine.computed(r), r))
-
-
-class Picky(Policy):
-    def admit(self, request: int, engine: EngineView) -> bool:
-        return (7 * request + len(engine.running())) % 3 != 0
-
-
-class WatchesContext(Policy):
-    time_varying = True
-
-    def admit(self, request: int, engine: EngineView) -> bool:
-        return sum(engine.computed(r) + engine.generated(r) for r in engine.running()) % 5 != 0
-
-
-class Aging(Policy):
-    time_varying = True
-
-    def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
-        return sorted(waiting, key=lambda r: ((engine.now - engine.arrival(r)) % 7, r))
-
-
-class Everything(ShortestPrompt, LongestVictim):
-    def __init__(self) -> None:
-        self.log: list[tuple[str, int, int, int]] = []
-
-    def arrived(self, request: int, engine: EngineView) -> None:
-        self.log.append(("arrived", engine.index, request, engine.load))
-
-    def finished(self, request: int, engine: EngineView) -> None:
-        self.log.append(("finished", engine.now, request, engine.free_blocks))
-
-
-class ByMemory(Router):
-    def route(self, request: int, fleet: FleetView) -> int:
-        return min(
-            range(len(fleet.engines)),
-            key=lambda i: (-fleet.engines[i].free_blocks, i),
-        )
-
-
-class ByContext(Router):
-    def route(self, request: int, fleet: FleetView) -> int:
-        def context(engine: EngineView) -> int:
-            return sum(engine.computed(r) + engine.generated(r) for r in engine.running())
-
-        return min(range(len(fleet.engines)), key=lambda i: (context(fleet.engines[i]), i))
-
-
-POLICIES = (
-    Policy, ShortestPrompt, CheapestVictim, LongestVictim, Picky, WatchesContext, Aging, Everything,
-)  # fmt: skip
-ROUTERS: tuple[Callable[[], Router], ...] = (Router, RoundRobin, ByMemory, ByContext)
-
-
-def random_case(seed: int) -> dict[str, Any]:
-    """A small load with ties, shared prefixes, programs and little memory."""
-    g = random.Random(seed)
-    n, size, grain = g.randint(1, 60), g.choice((1, 4, 16)), g.choice((1, 3, 4, 16, 40))
-    prompt = [g.randint(1, 200) for _ in range(n)]
-    output = [g.randint(1, 120) for _ in range(n)]
-    span = g.choice((1, 10**11, 10**12, 5 * 10**12))
-    arrival = sorted(g.randrange(span) for _ in range(n))
-    if g.random() < 0.5:
-        arrival = sorted(g.choice(arrival) for _ in range(n))
-    pieces: list[list[int]] = [[] for _ in range(n)]
-    if g.random() < 0.7:
-        reach = g.random() < 0.5
-        for r in range(n):
-            family, most = g.randrange(4), (prompt[r] + (output[r] if reach else 0)) // grain
-            length = g.randint(0, most) if g.random() < 0.8 else 0
-            pieces[r] = [family * 1000 + j for j in range(length)]
-    parents: list[list[int]] = [[] for _ in range(n)]
-    if g.random() < 0.4:
-        for r in range(1, n):
-            if g.random() < 0.5:
-                parents[r] = sorted({g.randrange(r) for _ in range(g.randint(1, 2))})
-    delay = [g.choice((0, 1, 10**10, g.randrange(10**11))) for p in parents for _ in p]
-    engines, seqs = g.randint(1, 3), g.choice((1, 2, 4, 16, 64))
-    blocks = max(-(-(p + o) // size) for p, o in zip(prompt, output, strict=True))
-    if g.random() < 0.1:
-        blocks -= g.randint(0, blocks // 2)
-    settings = EngineSettings(
-        blocks=blocks + g.randint(1, 3 * blocks),
-        block_size=size,
-        max_num_batched_tokens=max(seqs, g.choice((8, 32, 64, 256, 2048))),
-        max_num_seqs=seqs,
-        enable_prefix_caching=g.random() < 0.8,
-    )
-    cost = LinearCost(
-        g.randint(1, 10**10), g.randrange(10**8), g.randrange(10**6), g.randrange(10**8), g.randrange(10**4)
-    )  # fmt: skip
-    workload = Workload(
-        f"case {seed}",
-        np.array(arrival),
-        np.array(prompt),
-        np.array(output),
-        parent_ptr=np.cumsum([0, *map(len, parents)]),
-        parent=np.array([p for ps in parents for p in ps], dtype=np.int64),
-        delay=np.array(delay, dtype=np.int64),
-        content_ptr=np.cumsum([0, *map(len, pieces)]),
-        content=np.array([p for ps in pieces for p in ps], dtype=np.int64),
-        grain=grain,
-    )
-    return {"workload": workload, "settings": [settings] * engines, "cost": [cost] * engines}
 
 
 def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router]) -> int:
@@ -169,7 +58,99 @@ def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)
 def test_every_policy_sees_and_gets_the_same(policy: type[Policy]) -> None:
+    """First and last tokens, preemptions, hits and steps agree to the picosecond."""
     preemptions = sum(
-        same(random_case(seed), policy, ROUTERS[seed % len(ROUTERS)]) for seed in range(40)
+        same(random_case(seed), policy, ROUTERS[seed % len(ROUTERS)]) for seed in range(20)
     )
     assert preemptions > 0
+
+
+@pytest.mark.parametrize("seed", [349, 489, 117])
+def test_content_that_several_generate_is_found_in_the_order_in_which_it_was_filled(
+    seed: int,
+) -> None:
+    """Cases in which copies of one piece overlap, are cut, or are filled while another waits."""
+    for policy in POLICIES:
+        same(random_case(seed), policy, ROUTERS[seed % len(ROUTERS)])
+
+
+LINEAR = LinearCost(10**9, 10**7, 10**4, 10**6)
+
+
+def load(arrival: list[int], prompt: list[int], output: list[int], **more: Any) -> Workload:
+    """A workload from plain lists."""
+    return Workload("load", np.array(arrival), np.array(prompt), np.array(output), **more)
+
+
+def test_who_can_never_fit_is_refused_and_harms_nobody() -> None:
+    """Its whole sequence must fit into an empty engine."""
+    workload = load([0, 1, 2], [16, 1000, 16], [4, 4, 4])
+    fleet = Fleet(workload, [EngineSettings(blocks=4)], [LINEAR]).run()
+    assert fleet.refused == [1]
+    assert fleet.requests.generated == [4, 0, 4]
+
+
+def test_a_child_is_sent_when_its_parents_have_ended_and_its_delay_is_over() -> None:
+    """Also if the parent itself was sent late."""
+    workload = load(
+        [0, 0, 0],
+        [10, 10, 10],
+        [5, 5, 5],
+        parent_ptr=np.array([0, 0, 1, 3]),
+        parent=np.array([0, 0, 1]),
+        delay=np.array([7, 1, 10**12]),
+    )
+    requests = Fleet(workload, [EngineSettings(blocks=9)], [LINEAR]).run().requests
+    assert requests.arrival[1] == requests.last[0] + 7
+    assert requests.arrival[2] == requests.last[1] + 10**12
+
+
+class Curfew(Policy):
+    """Admits nobody beside others before a time, at which it asks to be woken."""
+
+    until = 5 * 10**11
+
+    def admit(self, request: int, engine: EngineView) -> bool:
+        """See the base class."""
+        return engine.now >= self.until
+
+    def wake(self, engine: EngineView) -> int | None:
+        """See the base class."""
+        return self.until if engine.now < self.until and engine.waiting() else None
+
+
+def test_a_policy_is_asked_again_when_it_wanted_to_be() -> None:
+    """In the middle of a glide, at the first boundary at or after the time."""
+    workload = load([0, 1], [10, 10], [2000, 5])
+    requests = Fleet(workload, [EngineSettings(blocks=200)], [LINEAR], policy=Curfew).run().requests
+    step = LINEAR.step(1, 1, 2010, 0)
+    assert Curfew.until <= requests.admitted[1] <= Curfew.until + step
+
+
+class Curious(Policy):
+    """Asks everything there is to ask, and writes down the answers."""
+
+    def __init__(self, heard: list[object]) -> None:
+        self.heard = heard
+
+    def admit(self, request: int, engine: EngineView) -> bool:
+        """See the base class."""
+        for name in dir(EngineView):
+            if not name.startswith("_"):
+                value = getattr(engine, name)
+                whole = name in {"running", "waiting"}
+                self.heard.append(
+                    (name, value() if whole else value(request) if callable(value) else value)
+                )
+        return True
+
+
+def test_no_policy_learns_the_length_of_an_output() -> None:
+    """The view answers the same for outputs that differ later."""
+    heard: list[list[object]] = [[], []]
+    for answers, output in zip(heard, ([3, 400], [3, 500]), strict=True):
+        workload = load([0, 1], [10, 10], output, cap=np.array([512, 512]))
+        settings = [EngineSettings(blocks=200)]
+        Fleet(workload, settings, [LINEAR], policy=partial(Curious, answers)).run()
+    assert heard[0]
+    assert heard[0] == heard[1]

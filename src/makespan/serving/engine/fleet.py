@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
@@ -67,7 +68,7 @@ class Fleet:
         ptr, parent, delay = (
             a.tolist() for a in (workload.parent_ptr, workload.parent, workload.delay)
         )
-        for request, (a, b) in enumerate(zip(ptr[:-1], ptr[1:], strict=True)):
+        for request, (a, b) in enumerate(pairwise(ptr)):
             for k in range(a, b):
                 self.children.setdefault(parent[k], []).append((request, delay[k]))
 
@@ -157,5 +158,5 @@ class Fleet:
             else:
                 self._post(engine, engine.now, _END)
 
-    def _look(self, engine: Instance) -> None:
-        self._land(engine, self.now)
+    def _look(self, index: int) -> None:
+        self._land(self.engines[index], self.now)

@@ -10,75 +10,24 @@ picosecond.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.cohort import NEVER, Cohort
+from makespan.serving.engine.glide import Glide
+from makespan.serving.engine.hooks import Hooks
 from makespan.serving.engine.memory import Found, Memory
 from makespan.serving.engine.requests import Requests
 from makespan.serving.engine.shortage import squeeze
+from makespan.serving.engine.view import InstanceView
 from makespan.serving.policy import Policy
 from makespan.serving.settings import EngineSettings
-
 
 _NOBODY: Final[set[int]] = set()
 
 
-class Hooks:
-    """The hooks that a policy overrides; None where it keeps the default."""
-
-    __slots__ = (
-        "admit",
-        "arrived",
-        "finished",
-        "order",
-        "policy",
-        "time_varying",
-        "victim",
-        "wake",
-        "window",
-    )
-
-    def __init__(self, policy: Policy) -> None:
-        kind = type(policy)
-        self.policy = policy
-        self.order = policy.order if kind.order is not Policy.order else None
-        self.admit = policy.admit if kind.admit is not Policy.admit else None
-        self.victim = policy.victim if kind.victim is not Policy.victim else None
-        self.wake = policy.wake if kind.wake is not Policy.wake else None
-        self.arrived = policy.arrived if kind.arrived is not Policy.arrived else None
-        self.finished = policy.finished if kind.finished is not Policy.finished else None
-        self.time_varying, self.window = policy.time_varying, policy.window
-
-
-class Glide:
-    """A stretch of steps in which only decoding happens.
-
-    Attributes
-    ----------
-    steps
-        Their number.
-    first, growth
-        Duration of the first, and by how much each is longer than the one before, ps.
-    blocks
-        Blocks needed by each of the next ``block_size`` steps.
-    end
-        When the last ends.
-    """
-
-    __slots__ = ("blocks", "end", "first", "growth", "steps")
-
-    def __init__(self, steps: int, first: int, growth: int, blocks: list[int], begin: int) -> None:
-        self.steps, self.first, self.growth, self.blocks = steps, first, growth, blocks
-        self.end = begin + self.lasts(steps)
-
-    def lasts(self, steps: int) -> int:
-        """Duration of the first so many steps."""
-        return steps * self.first + self.growth * (steps * (steps - 1) // 2)
-
-
-class Instance:
+class Instance(InstanceView):
     """One engine; also the view of it that policies get.
 
     Attributes
@@ -110,7 +59,7 @@ class Instance:
         settings: EngineSettings,
         cost: StepCost,
         policy: Policy,
-        look: Callable[[Instance], None],
+        look: Callable[[int], None],
     ) -> None:
         self.look = look
         self.index, self.requests, self.settings, self.cost = index, requests, settings, cost
@@ -136,85 +85,6 @@ class Instance:
         self.growing: dict[int, list[int]] = {}
         # Who of the cohort has its token of the step under construction; None: all.
         self.served: set[int] | None = _NOBODY
-
-    # What a policy may ask; see EngineView.
-
-    @property
-    def load(self) -> int:
-        """Requests running and waiting."""
-        return len(self.batch) + len(self.queue)
-
-    @property
-    def total_blocks(self) -> int:
-        """KV blocks of the engine."""
-        return self.memory.total
-
-    @property
-    def free_blocks(self) -> int:
-        """KV blocks that no request holds."""
-        if self.glide:
-            self.look(self)
-        return self.memory.free
-
-    def running(self) -> Sequence[int]:
-        """Requests in the batch."""
-        return list(self.batch)
-
-    def waiting(self) -> Sequence[int]:
-        """Requests in the queue."""
-        return list(self.queue)
-
-    def arrival(self, request: int) -> int:
-        """When the request was sent."""
-        return self.requests.arrival[request]
-
-    def prompt(self, request: int) -> int:
-        """Tokens of its prompt."""
-        return self.requests.prompt[request]
-
-    def cap(self, request: int) -> int:
-        """Most tokens its client accepts."""
-        return self.requests.cap[request]
-
-    def priority(self, request: int) -> int:
-        """The smaller, the more urgent."""
-        return int(self.requests.workload.priority[request])
-
-    def program(self, request: int) -> int:
-        """The program it is a part of."""
-        return int(self.requests.workload.program[request])
-
-    def label(self, request: int) -> str:
-        """What the load calls it."""
-        label = int(self.requests.workload.label[request])
-        return self.requests.workload.labels[label] if label >= 0 else ""
-
-    def slo(self, request: int) -> int:
-        """Its SLO class."""
-        return int(self.requests.workload.slo[request])
-
-    def generated(self, request: int) -> int:
-        """Tokens it has got so far."""
-        if self.glide:
-            self.look(self)
-        base = self.cohort.base.get(request)
-        if base is None:
-            return self.requests.generated[request]
-        coming = self.in_flight and request not in self.late
-        return base + self.cohort.steps + 1 - coming - self.requests.prompt[request]
-
-    def computed(self, request: int) -> int:
-        """Tokens of it in memory at the boundary."""
-        if self.glide:
-            self.look(self)
-        base = self.cohort.base.get(request)
-        if base is None:
-            return self.requests.computed[request] - self.given.get(request, 0)
-        return base + self.cohort.steps
-
-    def preemptions(self, request: int) -> int:
-        """How often it lost its memory."""
-        return self.requests.preemptions[request]
 
     # Events, driven by the fleet.
 
@@ -293,10 +163,7 @@ class Instance:
         if not self.batch and not self.queue:
             return NEVER
         self.events += 1
-        hooks = self.hooks
-        idle = not self.queue or (
-            self.refused and not hooks.time_varying and not (hooks.order and self.changed)
-        )
+        idle = not self.queue or (self.refused and not self._asks_again())
         if idle and self.partial is None and self.cohort.base and self._plan():
             assert self.glide is not None
             return self.glide.end
@@ -377,10 +244,22 @@ class Instance:
                 continue
             ahead = 1 if self.served is None else int(request in self.served)
             full = (base + cohort.steps + ahead) // size
-            for block in range(self.memory.sealed.get(request, 0) + 1, full + 1):
-                filled.append((block * size - base, self.batch[request], request, block * size))
+            filled.extend(
+                (block * size - base, self.batch[request], request, block * size)
+                for block in range(self.memory.sealed.get(request, 0) + 1, full + 1)
+            )
         for _, _, request, tokens in sorted(filled):
             self.memory.seal(request, self.requests.chain[request], tokens)
+
+    def _asks_again(self) -> bool:
+        """Whether the head of the queue may be admitted though nothing has happened."""
+        hooks = self.hooks
+        if hooks.time_varying or (hooks.order and self.changed):
+            return True
+        # Some request is generating what the head begins with, so that its need falls.
+        return bool(self.growing) and any(
+            node in self.growing for node in self.requests.chain[self.queue[0]]
+        )
 
     def _plan(self) -> bool:
         """Set off a glide up to the next completion or the first step that lacks a block."""
@@ -407,22 +286,21 @@ class Instance:
 
     def _step(self) -> int:
         """Launch one step: decodes, the prompt under way, admissions; when it ends, or NEVER."""
-        requests, memory, cohort = self.requests, self.memory, self.cohort
+        memory, cohort = self.memory, self.cohort
         budget = self.settings.max_num_batched_tokens
         partial, chunk = self.partial, 0
         if partial is not None:
             chunk = min(self.missing(partial), budget - len(cohort.base))
         needed = cohort.crossing[cohort.steps % self.block_size]
-        self.late = late = []
+        late: list[int] = []
         self.squeezed = False
         if needed + (self.blocks_for(partial, chunk) if partial is not None else 0) > memory.free:
             before = len(self.queue)
             chunk, late = squeeze(self)
-            self.late = late
             self.squeezed = len(self.queue) > before
         else:
             memory.take(needed)
-        self.served = None
+        self.late, self.served = late, None
         decoding = len(cohort.base) - len(late)
         step = _Step(decoding, cohort.context - sum(map(self.computed, late)) + decoding)
         budget -= decoding
@@ -484,7 +362,7 @@ class Instance:
             if len(self.batch) >= self.settings.max_num_seqs:
                 self.refused = True
                 break
-            if self.refused and not hooks.time_varying and not (hooks.order and self.changed):
+            if self.refused and not self._asks_again():
                 break
             if hooks.order and (self.changed or (hooks.time_varying and not ordered)):
                 self._order()

@@ -45,7 +45,7 @@ class Found:
     Attributes
     ----------
     runs
-        Shared runs in order; the last may reach beyond what is wanted.
+        Shared runs in order, each with the block up to which it is wanted.
     shared, private
         Blocks found in runs and in the request's own extent.
     idle
@@ -54,7 +54,7 @@ class Found:
 
     __slots__ = ("idle", "private", "runs", "shared")
 
-    def __init__(self, runs: list[Run], shared: int, private: int, idle: int) -> None:
+    def __init__(self, runs: Held, shared: int, private: int, idle: int) -> None:
         self.runs, self.shared, self.private, self.idle = runs, shared, private, idle
 
 
@@ -124,7 +124,7 @@ class Memory:
         """What is there of the first ``most`` blocks of a request; nothing is changed."""
         if not self.caching:
             return NOTHING
-        found: list[Run] = []
+        found: Held = []
         at = idle = 0
         grain, size = self.grain, self.block_size
         for k, node in enumerate(chain):
@@ -134,14 +134,17 @@ class Memory:
             runs = self.runs.get(node)
             while at < end:
                 run = None
+                upto = end
                 for candidate in runs or ():
-                    if candidate.low <= at < candidate.high:
+                    if candidate.low > at:
+                        upto = min(upto, candidate.low)  # from there on the older copy is found
+                    elif candidate.high > at:
                         run = candidate
                         break
                 if run is None:
                     return Found(found, at, 0, idle)
-                upto = run.high if run.high < end else end
-                found.append(run)
+                upto = min(upto, run.high)
+                found.append((run, upto))
                 if not run.references:
                     idle += upto - at
                 at = upto
@@ -156,11 +159,22 @@ class Memory:
         """Take what was found for the request."""
         if found.runs:
             held: Held = []
-            for run in found.runs:
-                upto = run.high
-                if upto > found.shared:
-                    upto = found.shared
-                    self._split(run, upto)
+            at = 0
+            for found_run, upto in found.runs:
+                run = found_run
+                while run.high <= at:
+                    assert run.rest is not None  # it has been cut for an earlier piece
+                    run = run.rest
+                if run.low < at:
+                    # Its first blocks were found in another copy.
+                    run = self._split(run, at)
+                if run.high > upto:
+                    rest = self._split(run, upto)
+                    if not run.references:
+                        # The front leaves the free queue; the rest gets its place there.
+                        rest.key, run.key = run.key, rest.key
+                        self.queue[rest.key], self.queue[run.key] = rest, run
+                at = upto
                 if not run.references:
                     del self.queue[run.key]
                 run.references += 1
@@ -236,8 +250,8 @@ class Memory:
                     self.queue[part.key] = part
                     self.free += part.high - part.low
 
-    def _split(self, run: Run, at: int) -> None:
-        """Cut a run before block ``at``; what is cut off keeps its place in the free queue."""
+    def _split(self, run: Run, at: int) -> Run:
+        """Cut a run before block ``at``; what is cut off goes last in the free queue if free."""
         rest = Run(run.node, at, run.high, self.serial)
         self.serial += 1
         rest.references, rest.rest = run.references, run.rest
@@ -245,10 +259,8 @@ class Memory:
         runs = self.runs[run.node]
         runs.insert(runs.index(run) + 1, rest)
         if not run.references:
-            # The run is about to be taken out; its key, and so its place, passes to the rest.
-            rest.key, run.key = run.key, rest.key
             self.queue[rest.key] = rest
-            self.queue[run.key] = run
+        return rest
 
     def _forget(self, run: Run) -> None:
         runs = self.runs[run.node]
