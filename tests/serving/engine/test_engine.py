@@ -25,7 +25,7 @@ from tests.serving.engine.cases import (
 )
 
 PER_REQUEST = (
-    "arrival", "first", "last", "admitted", "generated", "preemptions", "longest_gap", "hits", "engine",
+    "arrival", "first", "last", "admitted", "generated", "preemptions", "longest_gap", "hit", "hits", "engine",
 )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def load(arrival: list[int], prompt: list[int], output: list[int], **more: Any) 
 
 
 def test_who_can_never_fit_is_refused_and_harms_nobody() -> None:
-    """Its whole sequence must fit into an empty engine."""
+    """Its prompt and its cap must fit into an empty engine."""
     workload = load([0, 1, 2], [16, 1000, 16], [4, 4, 4])
     fleet = Fleet(workload, [EngineSettings(blocks=4)], [LINEAR]).run()
     assert fleet.refused == [1]

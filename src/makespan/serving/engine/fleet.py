@@ -138,8 +138,9 @@ class Fleet:
         index = self.router.route(request, self)
         engine = self.engines[index]
         requests.engine[request] = index
-        if -(-(requests.goal[request] - 1) // engine.block_size) > engine.memory.total:
-            # It would wait at the head for ever.
+        settings = engine.settings
+        if requests.prompt[request] + requests.cap[request] > settings.blocks * settings.block_size:
+            # vLLM refuses what may outgrow its longest sequence; here that fills the memory.
             self.refused.append(request)
             return
         self._land(engine, time)

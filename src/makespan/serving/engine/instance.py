@@ -385,6 +385,7 @@ class Instance(InstanceView):
             requests.hits[request] += hit * size
             if requests.admitted[request] < 0:
                 requests.admitted[request] = self.now
+                requests.hit[request] = hit * size
             budget -= self._compute(request, min(length - hit * size, budget), step)
 
     def _find(self, request: int, most: int) -> Found:

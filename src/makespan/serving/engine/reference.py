@@ -22,11 +22,12 @@ class State:
     def __init__(self, workload: Workload) -> None:
         n = workload.count
         self.workload = workload
-        self.arrival = workload.arrival.tolist()
+        self.arrival = [-1] * n
         self.prompt, self.output = workload.prompt.tolist(), workload.output.tolist()
         self.first, self.last, self.admitted = [-1] * n, [-1] * n, [-1] * n
         self.generated, self.computed = [0] * n, [0] * n
-        self.preemptions, self.longest_gap, self.hits = [0] * n, [0] * n, [0] * n
+        self.preemptions, self.longest_gap = [0] * n, [0] * n
+        self.hit, self.hits = [0] * n, [0] * n
         self.engine = [-1] * n
         self.table: list[list[int]] = [[] for _ in range(n)]
 
@@ -64,6 +65,11 @@ class PlainInstance:
     def free_blocks(self) -> int:
         """KV blocks that no request holds."""
         return len(self.idle)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence that the engine takes."""
+        return self.settings.blocks * self.block_size
 
     def running(self) -> Sequence[int]:
         """Requests in the batch."""
@@ -239,6 +245,7 @@ class PlainInstance:
             state.hits[request] += state.computed[request]
             if state.admitted[request] < 0:
                 state.admitted[request] = self.now
+                state.hit[request] = state.computed[request]
             tokens = min(self.tokens(request) - state.computed[request], budget)
             plan[request] = tokens
             self.grow(request, tokens)
@@ -328,13 +335,7 @@ class Reference:
                 index = self.router.route(request, self)
                 state.engine[request] = index
                 engine = self.engines[index]
-                if (
-                    -(
-                        -(workload.prompt[request] + workload.output[request] - 1)
-                        // engine.block_size
-                    )
-                    > engine.total_blocks
-                ):
+                if workload.prompt[request] + workload.cap[request] > engine.longest:
                     self.refused.append(request)
                 else:
                     engine.arrive(request)

@@ -16,6 +16,8 @@ class Requests:
 
     Attributes
     ----------
+    arrival
+        When it reached its engine; -1 before.
     goal
         Tokens of prompt and output together.
     chain
@@ -27,9 +29,10 @@ class Requests:
     generated, computed
         Tokens it has got, and tokens whose keys and values are in memory. A request that decodes
         has neither up to date: they follow from the steps of its engine (see ``Cohort``).
-    preemptions, longest_gap, hits
-        Times it lost its memory, longest time between two of its tokens, and tokens found in
-        memory at its admissions.
+    preemptions, longest_gap
+        Times it lost its memory, and longest time between two of its tokens.
+    hit, hits
+        Tokens found in memory when first admitted, and over all its admissions.
     engine
         The engine it was sent to, -1 before.
     """
@@ -37,7 +40,7 @@ class Requests:
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
         n = workload.count
-        self.arrival: list[int] = workload.arrival.tolist()
+        self.arrival: list[int] = [-1] * n
         self.prompt: list[int] = workload.prompt.tolist()
         self.output: list[int] = workload.output.tolist()
         self.cap: list[int] = workload.cap.tolist()
@@ -45,7 +48,8 @@ class Requests:
         self.chain = shared_pieces(workload)
         self.first, self.last, self.admitted = [-1] * n, [-1] * n, [-1] * n
         self.generated, self.computed = [0] * n, [0] * n
-        self.preemptions, self.longest_gap, self.hits = [0] * n, [0] * n, [0] * n
+        self.preemptions, self.longest_gap = [0] * n, [0] * n
+        self.hit, self.hits = [0] * n, [0] * n
         self.engine = [-1] * n
 
 
