@@ -21,7 +21,9 @@ from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
 
 _END, _ARRIVAL, _WAKE, _LAUNCH = range(4)
-"""Kinds of events in the order in which they happen at one instant."""
+"""Kinds of events in the order in which they happen at one instant; then the index decides."""
+
+_NEVER = (NEVER, _LAUNCH, 0, 0)
 
 
 class Fleet:
@@ -78,15 +80,15 @@ class Fleet:
         arrival, events = self.earliest, self.events
         at, count = 0, len(first)
         while True:
-            due = arrival[first[at]] if at < count else NEVER
-            if events and (events[0][0] < due or (events[0][0] == due and events[0][1] == _END)):
+            sent = (arrival[first[at]], _ARRIVAL, first[at], 0) if at < count else _NEVER
+            if events and events[0] < sent:
                 time, kind, index, version = heapq.heappop(events)
                 if kind == _ARRIVAL:
                     self._arrive(index, time)
                 elif version == self.version[index] or kind == _WAKE:
                     self._happen(self.engines[index], kind, time, version)
-            elif due < NEVER:
-                self._arrive(first[at], due)
+            elif at < count:
+                self._arrive(first[at], sent[0])
                 at += 1
             else:
                 return self

@@ -310,11 +310,11 @@ class Reference:
         sent = [False] * workload.count
         while True:
             coming = [
-                (time, len(workload.parents(r)) > 0, r)
+                (time, r)
                 for r in range(workload.count)
                 if not sent[r] and (time := self.ready(r)) is not None
             ]
-            times = [time for time, _, _ in coming]
+            times = [time for time, _ in coming]
             times += [e.now for e in self.engines if e.flight]
             times += [e.again for e in self.engines if not e.flight and e.queue and e.again]
             if not times:
@@ -324,12 +324,11 @@ class Reference:
                 if engine.flight and engine.now == time:
                     engine.commit()
             coming = [
-                (at, child, r)
+                (at, r)
                 for r in range(workload.count)
-                if not sent[r] and (at := self.ready(r)) is not None and at == time
-                for child in [len(workload.parents(r)) > 0]
+                if not sent[r] and (at := self.ready(r)) == time
             ]
-            for _, _, request in sorted(coming):
+            for _, request in sorted(coming):
                 sent[request] = True
                 state.arrival[request] = time
                 index = self.router.route(request, self)
