@@ -61,7 +61,7 @@ def read_model_config(source: Source, name: str | None = None) -> ModelShape:
     heads, hidden = _size(node, "heads"), _size(node, "hidden")
     try:
         latent = _latent(node)
-        head_dim = _size(node, "head_dim", hidden // heads if hidden >= heads else 0)
+        head_dim = _size(node, "head_dim", hidden // max(heads, 1))
         if latent is not None:
             head_dim = latent.nope + latent.rope
         experts = _experts(node)

@@ -201,12 +201,17 @@ def real(node: Node, low: float = 0.0, high: float = 1e30) -> float:
     return float(value)
 
 
-def _records(node: Node) -> tuple[Calibration, ...]:
-    return tuple(record_of(part) for part in node.items())
+_DEPTH: Final = 4
 
 
-def record_of(node: Node) -> Calibration:
-    """Record in a JSON object."""
+def _records(node: Node, depth: int) -> tuple[Calibration, ...]:
+    if depth > _DEPTH:
+        raise node.error("records in records in records", f"at most {_DEPTH} levels")
+    return tuple(record_of(part, depth) for part in node.items())
+
+
+def record_of(node: Node, depth: int = 0) -> Calibration:
+    """Record in a JSON object, ``depth`` levels inside another."""
     kind = node.get("kind", lambda part: part.one_of(KIND_NAMES))
     try:
         found = Calibration(
@@ -219,7 +224,7 @@ def record_of(node: Node) -> Calibration:
             held_out=node.get("held_out", Node.flag, False),
             date=node.get("date", Node.text, ""),
             inferred=node.get("inferred", lambda part: real(part, 0.0, 1.0), 0.0),
-            parts=node.get("parts", _records, ()),
+            parts=node.get("parts", lambda part: _records(part, depth + 1), ()),
         )
     except OptionError as error:
         raise FormatError(f"{node.path}: {error}", source=node.source) from error
