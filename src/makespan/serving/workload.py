@@ -97,7 +97,7 @@ class Workload:
     grain
         Tokens of a piece.
     slos, labels
-        SLO classes and labels, in the order of their indices.
+        SLO classes and labels, in the order of their indices; names differ and are not empty.
     """
 
     name: str
@@ -170,13 +170,18 @@ class Workload:
         Raises
         ------
         ProblemError
-            If a request is not there or taken twice.
+            If a request is not there or taken twice, or ``requests`` is neither numbers of requests
+            nor one bool for each.
         """
-        chosen = np.asarray(requests)
-        if chosen.dtype == np.bool_:
-            chosen = np.flatnonzero(chosen)
-        chosen = np.unique(chosen.astype(np.int64))
-        if len(chosen) != np.asarray(requests).size and np.asarray(requests).dtype != np.bool_:
+        given = np.asarray(requests)
+        mask = given.dtype == np.bool_ and given.shape == (self.count,)
+        if given.ndim != 1 or not (mask or given.dtype.kind in "iu" or not given.size):
+            raise ProblemError(
+                f"workload {self.name!r}: {given.dtype} of shape {given.shape} names no requests",
+                hint=f"give numbers of requests, or {self.count} of bool",
+            )
+        chosen = np.flatnonzero(given) if mask else np.unique(given.astype(np.int64))
+        if not mask and len(chosen) != len(given):
             raise ProblemError(f"workload {self.name!r}: a request is taken twice")
         if len(chosen) and not 0 <= chosen[0] <= chosen[-1] < self.count:
             raise ProblemError(
@@ -226,6 +231,9 @@ class Workload:
         self._forbid((self.slo < -1) | (self.slo >= len(self.slos)), "has an unknown SLO class")
         self._forbid((self.label < -1) | (self.label >= len(self.labels)), "has an unknown label")
         self._forbid(self.program < -1, "is part of an unknown program")
+        for what, names in (("SLO class", [slo.name for slo in self.slos]), ("label", self.labels)):
+            if not all(names) or len(set(names)) != len(names):
+                self._refuse(f"{what} names {names} are not distinct, or one is empty")
         if self.grain < 1:
             self._refuse(f"pieces of {self.grain} tokens")
         self._check_rows("parent", self.parent_ptr, self.parent)

@@ -142,7 +142,7 @@ class Bursts:
         work = np.cumsum(stream.stream("gaps").exponentials(count))
         stays = stream.stream("stays")
         time, done = [np.zeros(1)], [np.zeros(1)]
-        while done[-1][-1] < work[-1]:
+        while count and done[-1][-1] < work[-1]:
             length = stays.exponentials(512) * np.tile([self.quiet, self.busy], 256)
             amount = length * np.tile([low, low * self.factor], 256)
             time.append(time[-1][-1] + np.cumsum(length))

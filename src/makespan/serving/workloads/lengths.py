@@ -108,7 +108,7 @@ class LogNormal:
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Piecewise linear between quantiles: the inverse of the distribution function, rounded.
+    """Lines between quantiles: the inverse of the distribution function, rounded.
 
     Attributes
     ----------
@@ -116,10 +116,14 @@ class Quantiles:
         From 0 to 1, ascending.
     values
         Tokens there, not descending, at least 1.
+    logarithmic
+        Whether lines are straight in the logarithm of the tokens. Between far quantiles a long
+        tail is then nearer to its shape: straight lines make its mean too large.
     """
 
     levels: tuple[float, ...]
     values: tuple[float, ...]
+    logarithmic: bool = False
 
     def __post_init__(self) -> None:
         levels, values = self.levels, self.values
@@ -143,26 +147,39 @@ class Quantiles:
         """The one through three quantiles whose ends are chosen to give the mean.
 
         The lower end goes a quarter of the way from p50 to p10 beyond p10 and the upper end where
-        the mean wants it; if that is below p90, the lower end gives way instead, down to 1.
+        the mean wants it. If that is below p90, it is p90 and the lower end gives way, down to 1;
+        if that is not enough, tokens stay at p50 for a while before they rise to p90.
         """
-        low = max(1.0, p10 - (p50 - p10) / 4)
+        usual = max(1.0, p10 - (p50 - p10) / 4)
         inner = 0.2 * (p10 + p50) + 0.2 * (p50 + p90)
-        high = (mean - inner - 0.05 * (low + p10)) / 0.05 - p90
-        if high < p90:
-            high = p90
-            low = (mean - inner - 0.1 * p90) / 0.05 - p10
-            low = min(max(1.0, low), p10)
-        return cls((0.0, 0.1, 0.5, 0.9, 1.0), (low, p10, p50, p90, high))
+        high = (mean - inner - 0.05 * (usual + p10)) / 0.05 - p90
+        if high >= p90:
+            return cls((0.0, 0.1, 0.5, 0.9, 1.0), (usual, p10, p50, p90, high))
+        low = (mean - inner - 0.1 * p90) / 0.05 - p10
+        if low >= 1:
+            return cls((0.0, 0.1, 0.5, 0.9, 1.0), (min(low, p10), p10, p50, p90, p90))
+        rest = mean - 0.05 * (usual + p10) - 0.2 * (p10 + p50) - 0.1 * p90 - 0.4 * p50
+        knee = 0.9 - min(max(2 * rest / max(p90 - p50, 1e-9), 0.01), 0.39)
+        return cls((0.0, 0.1, 0.5, knee, 0.9, 1.0), (usual, p10, p50, p50, p90, p90))
 
     @property
     def mean(self) -> float:
         """Mean before rounding."""
-        values = np.array(self.values)
-        return float((np.diff(self.levels) * (values[1:] + values[:-1]) / 2).sum())
+        values = np.array(self.values, dtype=np.float64)
+        low, high = values[:-1], values[1:]
+        middle = (low + high) / 2
+        if self.logarithmic:
+            rises = high > low
+            ratio = np.where(rises, high / low, 2.0)
+            middle = np.where(rises, (high - low) / np.log(ratio), low)
+        return float((np.diff(self.levels) * middle).sum())
 
     def draw(self, count: int, stream: Stream) -> IntArray:
         """Token counts."""
-        drawn = np.interp(stream.reals(count), self.levels, self.values)
+        if self.logarithmic:
+            drawn = np.exp(np.interp(stream.reals(count), self.levels, np.log(self.values)))
+        else:
+            drawn = np.interp(stream.reals(count), self.levels, self.values)
         return np.maximum(np.rint(drawn), 1).astype(np.int64)
 
 

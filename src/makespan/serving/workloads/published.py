@@ -28,13 +28,18 @@ class LengthPair:
 
 
 _O1_LEVELS: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
-_AZURE_LEVELS: Final = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+_AZURE_LEVELS: Final = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 _PAST_FUTURE: Final = "Past-Future, arXiv 2507.10150, section 5 and its scripts"
 _AZURE: Final = (
     "quantiles of {} requests of AzureLLMInferenceTrace_{}.csv of 2023 (CC-BY-4.0; Patel et al., "
     "Splitwise, ISCA 2024); correlation of prompt and output there {}"
 )
 _LLUMNIX: Final = "Llumnix, arXiv 2406.03243, artifact 63: power law up to 6,144"
+
+
+def _curve(levels: tuple[float, ...], *values: float) -> Quantiles:
+    """Lines straight in the logarithm, which keep the means of these long-tailed counts."""
+    return Quantiles(levels, values, logarithmic=True)
 
 
 def _power(name: str, mean: float) -> LengthPair:
@@ -54,23 +59,23 @@ _PAIRS: Final[dict[str, Callable[[], LengthPair]]] = {
     ),
     "sharegpt-o1": lambda: LengthPair(
         "sharegpt-o1",
-        Quantiles(_O1_LEVELS, (9, 17, 30, 209, 532, 839, 2594, 10798)),
-        Quantiles(_O1_LEVELS, (149, 663, 1209, 1954, 2822, 3872, 6428, 10935)),
+        _curve(_O1_LEVELS, 9, 17, 30, 209, 532, 839, 2594, 10798),
+        _curve(_O1_LEVELS, 149, 663, 1209, 1954, 2822, 3872, 6428, 10935),
         10935,
         "quantiles of ShareGPT-o1 (1,981 answers of o1; means 381 in, 2,160 out), the load of "
         "Past-Future, arXiv 2507.10150",
     ),
     "azure-code": lambda: LengthPair(
         "azure-code",
-        Quantiles(_AZURE_LEVELS, (3, 17, 75, 147, 578, 1469, 2744.5, 5187.6, 7303.3, 7436, 7437)),
-        Quantiles(_AZURE_LEVELS, (6, 6, 6, 7, 9, 13, 24, 55, 90, 251.5, 1899)),
+        _curve(_AZURE_LEVELS, 3, 17, 75, 147, 578, 1469, 2744.5, 5187.6, 7303.3, 7436, 7437, 7437),
+        _curve(_AZURE_LEVELS, 6, 6, 6, 7, 9, 13, 24, 55, 90, 251.5, 825.3, 1899),
         1899,
         _AZURE.format("8,819", "code", "0.00"),
     ),
     "azure-conversation": lambda: LengthPair(
         "azure-conversation",
-        Quantiles(_AZURE_LEVELS, (2, 29, 181, 207, 396, 1020, 1189, 2734.5, 4083, 4142, 14050)),
-        Quantiles(_AZURE_LEVELS, (7, 16, 41, 54, 85, 129, 395, 424, 451, 601, 1000)),
+        _curve(_AZURE_LEVELS, 2, 29, 181, 207, 396, 1020, 1189, 2734.5, 4083, 4142, 6179, 14050),
+        _curve(_AZURE_LEVELS, 7, 16, 41, 54, 85, 129, 395, 424, 451, 601, 954, 1000),
         1000,
         _AZURE.format("19,366", "conv", "-0.11"),
     ),

@@ -55,6 +55,8 @@ class Trace:
             If an option is out of range, or what is taken lasts longer than a workload can.
         """
         load = self.requests
+        if not load.count:
+            return load
         for key, value in (("start", start), ("until", until)):
             if value is not None and not 0 <= value < float("inf"):
                 raise OptionError(f"{key} is {value} s", hint="give seconds from 0 on")
@@ -74,9 +76,7 @@ class Trace:
         if low >= high:
             raise OptionError(
                 f"no request of {load.name!r} falls into the window",
-                hint=f"the last arrives at {int(load.arrival[-1]) * self.tick / PICOSECONDS:g} s"
-                if load.count
-                else "there are none at all",
+                hint=f"the last arrives at {int(load.arrival[-1]) * self.tick / PICOSECONDS:g} s",
             )
         if (low, high) != (0, load.count):
             load = load.take(np.arange(low, high))
