@@ -1,0 +1,145 @@
+"""Policies: what they promise, on engines that serve random loads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from makespan.core.errors import OptionError
+from makespan.serving.cost.step import LinearCost
+from makespan.serving.engine.fleet import Fleet
+from makespan.serving.engine.reference import Reference
+from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.policies.admission import Aggressive, Conservative
+from makespan.serving.policies.catalogue import POLICIES, policy_maker
+from makespan.serving.policies.past_future import PastFuture
+from makespan.serving.policies.peak import peak_blocks, peak_tokens
+from makespan.serving.record import Fate
+from makespan.serving.settings import EngineSettings
+from makespan.serving.workload import Slo, Workload
+from tests.serving.engine.cases import random_case
+
+COST = LinearCost(10**10, 10**8, 10**5, 10**7)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), min_size=1, max_size=12),
+    st.integers(1, 17),
+)
+def test_the_peak_is_that_of_the_steps(batch: list[tuple[int, int]], size: int) -> None:
+    """Stepping through the remaining lives, counting before each end."""
+    held, left = (np.array(column, dtype=np.int64) for column in zip(*batch, strict=True))
+    most_tokens = most_blocks = 0
+    for step in range(91):
+        alive = held[left >= step] + step
+        most_tokens = max(most_tokens, int(alive.sum()))
+        most_blocks = max(most_blocks, int((-(-alive // size)).sum()))
+    assert peak_tokens(held, left) == most_tokens
+    assert peak_blocks(held, left, size) == most_blocks
+
+
+def crowded(seed: int, requests: int = 120) -> dict[str, Any]:
+    """A burst of requests for a small memory."""
+    random = np.random.default_rng(seed)
+    output = random.integers(1, 120, requests)
+    workload = Workload(
+        "burst",
+        np.zeros(requests, dtype=np.int64),
+        random.integers(1, 60, requests),
+        output,
+        cap=np.full(requests, 120),
+        slos=(Slo("chat", ttft=10**12),),
+        slo=np.zeros(requests, dtype=np.int64),
+    )
+    return {"workload": workload, "settings": EngineSettings(blocks=60), "cost": COST}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_serves_everybody(name: str) -> None:
+    """Nobody starves and no block leaks, whatever the order."""
+    case = crowded(1)
+    record = simulate_serving(**case, policy=policy_maker(name, case["workload"]))
+    assert (record.fate == Fate.FINISHED).all()
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_policies_decide_the_same_on_the_plain_engines(name: str) -> None:
+    """They depend on events alone, as the event-driven engines suppose of them."""
+    for seed in range(20):
+        case = random_case(seed)
+        fast = Fleet(**case, policy=policy_maker(name, case["workload"])).run()
+        plain = Reference(**case, policy=policy_maker(name, case["workload"])).run()
+        assert fast.requests.last == plain.requests.last
+
+
+def test_admission_by_the_worst_case_never_preempts() -> None:
+    """Nor does an oracle; admission by what fits now does."""
+    preemptions = {}
+    for name in ("conservative", "true-lengths-oracle", "past-future", "aggressive", "fcfs"):
+        total = 0
+        for seed in range(3):
+            case = crowded(seed)
+            maker = policy_maker(name, case["workload"], seed=seed)
+            total += int(simulate_serving(**case, policy=maker).preemptions.sum())
+        preemptions[name] = total
+    assert preemptions["conservative"] == preemptions["true-lengths-oracle"] == 0
+    assert preemptions["past-future"] < 0.5 * preemptions["aggressive"] <= preemptions["fcfs"]
+
+
+class Still:
+    """An engine view in which requests have generated what it is told."""
+
+    def __init__(self, had: list[int]) -> None:
+        self.had = had
+
+    def generated(self, request: int) -> int:
+        """Tokens it has got so far."""
+        return self.had[request]
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=30), st.integers(0, 220))
+def test_lengths_are_drawn_from_what_is_left_of_the_past(past: list[int], had: int) -> None:
+    """Never below what was generated, never above the cap; new ones are past lengths."""
+    policy = PastFuture(cap=200, seed=3)
+    policy.history.extend(past)
+    left = policy._draw([0], Still([had]), 200, fresh=False)[:, 0]  # type: ignore[arg-type]
+    if not had:
+        assert set(left.tolist()) <= set(past)
+        return
+    above = sorted({p for p in past if p > had})
+    assert (left >= 0).all()
+    assert (left + had <= max(200, had, *past)).all()
+    if len(above) == 1 and above[0] == 200:
+        # The points are what it had and the cap: uniform between them.
+        assert left.mean() == pytest.approx((200 - had) / 2, abs=0.15 * (200 - had) + 1)
+
+
+def test_wrong_parameters_are_refused() -> None:
+    """With a hint."""
+    with pytest.raises(OptionError, match="history is 0"):
+        PastFuture(history=0)
+    with pytest.raises(OptionError, match="watermark"):
+        Aggressive(1.0)
+    with pytest.raises(OptionError, match="no policy is called 'lifo'"):
+        policy_maker("lifo", crowded(0)["workload"])
+
+
+def test_conservative_counts_caps_by_blocks() -> None:
+    """Two requests of 16 + 16 tokens need four blocks of 16."""
+    workload = Workload(
+        "two",
+        np.zeros(2, dtype=np.int64),
+        np.array([16, 16]),
+        np.array([8, 8]),
+        cap=np.array([16, 16]),
+    )
+    for blocks, together in ((4, True), (3, False)):
+        record = simulate_serving(
+            workload, EngineSettings(blocks=blocks), COST, policy=Conservative
+        )
+        assert (record.admitted[0] == record.admitted[1]) == together
