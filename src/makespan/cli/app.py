@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from makespan.cli import convert, doctor, generate, repair, reproduce, solve, systems, verify
+from makespan.cli import (
+    convert,
+    doctor,
+    generate,
+    repair,
+    reproduce,
+    simulate,
+    solve,
+    systems,
+    verify,
+)
 from makespan.cli._session import CANCELLED
 
 app = typer.Typer(
@@ -50,6 +60,7 @@ app.command("verify")(verify.verify)
 app.command("repair")(repair.repair)
 app.command("convert")(convert.convert)
 app.command("generate")(generate.generate)
+app.add_typer(simulate.app, name="simulate")
 app.command("systems")(systems.systems)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,163 @@
+"""``makespan simulate``: runs in virtual time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from makespan.cli import _options
+from makespan.cli._files import check_targets
+from makespan.cli._session import Session
+
+app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
+
+_LOAD = "The load"
+_ENGINE = "The engines"
+
+
+@app.command("serving")
+def serving(
+    trace: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_LOAD,
+            metavar="FILE",
+            help="A trace of any known format, told by its content; - for standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    generate: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=_LOAD,
+            metavar="NAME[,KEY=VALUE]...",
+            help="A generated load, where no trace is given: independent,lengths=azure-code.",
+        ),
+    ] = "independent",
+    requests: Annotated[
+        int | None,
+        typer.Option(rich_help_panel=_LOAD, metavar="N", min=1, help="Take so many requests."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(rich_help_panel=_LOAD, metavar="R", help="Mean requests per second."),
+    ] = None,
+    load: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=_LOAD,
+            metavar="SHARE",
+            help="The same as a share of what the engines can serve: 0.8.",
+        ),
+    ] = None,
+    cap: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel=_LOAD,
+            metavar="TOKENS",
+            min=1,
+            help="Longest output that clients accept; default: the longest of the load, if it "
+            "names none.",
+        ),
+    ] = None,
+    slo: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_LOAD,
+            metavar="TERM=S,...",
+            help="What every request asks for, in seconds: ttft=2,tpot=0.1,gap=1,deadline=30.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(rich_help_panel=_ENGINE, metavar="NAME", help="Model to serve.")
+    ] = "Llama-3.1-8B",
+    gpu: Annotated[
+        str, typer.Option(rich_help_panel=_ENGINE, metavar="NAME", help="Hardware to serve it on.")
+    ] = "A100-SXM-80GB",
+    tp: Annotated[
+        int,
+        typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="GPUs of one instance."),
+    ] = 1,
+    instances: Annotated[
+        int, typer.Option(rich_help_panel=_ENGINE, metavar="K", min=1, help="Instances.")
+    ] = 1,
+    router: Annotated[
+        str,
+        typer.Option(rich_help_panel=_ENGINE, metavar="NAME", help="Who sends to which instance."),
+    ] = "least-loaded",
+    blocks: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel=_ENGINE,
+            metavar="N",
+            min=1,
+            help="KV blocks of an instance; default: what fits beside the model.",
+        ),
+    ] = None,
+    block_size: Annotated[
+        int, typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="Tokens of a block.")
+    ] = 16,
+    max_num_batched_tokens: Annotated[
+        int, typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="Tokens of a step.")
+    ] = 2048,
+    max_num_seqs: Annotated[
+        int, typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="Running requests.")
+    ] = 256,
+    prefix_caching: Annotated[
+        bool, typer.Option(rich_help_panel=_ENGINE, metavar="", help="Find prefixes again.")
+    ] = True,
+    policy: Annotated[str, typer.Option(metavar="NAME", help="Policy of the engines.")] = "fcfs",
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Policies to compare it with.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all that is drawn.", min=0)] = 0,
+    json: _options.Json = None,
+    quiet: _options.Quiet = False,
+    debug: _options.Debug = False,
+) -> None:
+    """Serve a load of language-model requests in virtual time, under one policy or several.
+
+    Times come from a cost model of the model on the hardware; its name and error stand beside the
+    figures. The scheduler is vLLM's, step by step.
+    """
+    with Session("simulate", json_target=json, quiet=quiet, debug=debug) as session:
+        from makespan.cli._serving import Wish, document, prepare, report
+        from makespan.serving.study import compare as run
+
+        check_targets({"--json": json})
+        wish = Wish(
+            trace=trace,
+            generate=generate,
+            requests=requests,
+            rate=rate,
+            load=load,
+            cap=cap,
+            slo=tuple(slo or ()),
+            model=model,
+            gpu=gpu,
+            tp=tp,
+            instances=instances,
+            blocks=blocks,
+            block_size=block_size,
+            max_num_batched_tokens=max_num_batched_tokens,
+            max_num_seqs=max_num_seqs,
+            prefix_caching=prefix_caching,
+            seed=seed,
+        )
+        setup = prepare(wish)
+        names = list(dict.fromkeys([policy, *(compare.split(",") if compare else ())]))
+        arms = run(
+            setup.workload,
+            names,
+            setup.settings,
+            setup.cost,
+            instances=instances,
+            router=router,
+            seed=seed,
+            on_arm=lambda name: session.note(f"simulating {name} ..."),
+        )
+        session.print(report(setup, arms))
+        session.emit(document(setup, arms, seed))

@@ -1,0 +1,127 @@
+"""Studies: one load, served under several policies by the same engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from makespan.core.errors import OptionError
+from makespan.serving.cost.step import StepCost
+from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.policies.catalogue import policy_maker
+from makespan.serving.policy import RoundRobin, Router
+from makespan.serving.record import Record
+from makespan.serving.service import Summary
+from makespan.serving.settings import EngineSettings
+from makespan.serving.workload import PICOSECONDS, TIME_LIMIT, Workload
+
+ROUTERS: Final[dict[str, Callable[[], Router]]] = {
+    "least-loaded": Router,
+    "round-robin": RoundRobin,
+}
+"""Routers by name."""
+
+_SATURATING: Final = 2_000
+"""Requests by which the capacity of an engine is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One policy of a study, and what it came to."""
+
+    policy: str
+    record: Record
+    summary: Summary
+
+
+def compare(
+    workload: Workload,
+    policies: Sequence[str],
+    settings: EngineSettings,
+    cost: StepCost,
+    *,
+    instances: int = 1,
+    router: str = "least-loaded",
+    seed: int = 0,
+    on_arm: Callable[[str], None] | None = None,
+) -> list[Arm]:
+    """Serve a load once under each policy; every arm has the same engines, load and seed.
+
+    Parameters
+    ----------
+    on_arm
+        Called with the name of each policy before it is run.
+
+    Raises
+    ------
+    OptionError
+        If a policy or router is unknown, or there is no engine.
+    """
+    if instances < 1:
+        raise OptionError(f"{instances} instances", hint="there must be at least one")
+    if router not in ROUTERS:
+        raise OptionError(f"no router is called {router!r}", hint=f"there are {', '.join(ROUTERS)}")
+    makers = [policy_maker(name, workload, seed=seed) for name in policies]
+    arms = []
+    for name, maker in zip(policies, makers, strict=True):
+        if on_arm:
+            on_arm(name)
+        record = simulate_serving(
+            workload, [settings] * instances, cost, policy=maker, router=ROUTERS[router]()
+        )
+        arms.append(Arm(name, record, record.summary()))
+    return arms
+
+
+def drain_rate(workload: Workload, settings: EngineSettings, cost: StepCost) -> float:
+    """Requests per second that one engine serves while its queue never empties.
+
+    Measured on the first 2,000 requests of the load, sent all at once; the ramps at the beginning
+    and the end make it a slight under-estimate.
+
+    Raises
+    ------
+    OptionError
+        If the load is empty, or none of its requests fits into the engine.
+    """
+    first = workload.take(np.arange(min(workload.count, _SATURATING)))
+    record = simulate_serving(at_rate(first, None), settings, cost)
+    served = int(record.finished.sum())
+    if not served:
+        raise OptionError(
+            f"no request of {workload.name!r} fits into {settings.blocks} blocks",
+            hint="give more memory, or a load of shorter requests",
+        )
+    return served * PICOSECONDS / max(record.makespan, 1)
+
+
+def at_rate(workload: Workload, rate: float | None) -> Workload:
+    """The load sent so many times as fast that its mean rate is ``rate``; None: all at once.
+
+    Raises
+    ------
+    OptionError
+        If the load has no duration to stretch, or the rate is out of range.
+    """
+    if rate is None:
+        arrival = np.zeros(workload.count, dtype=np.int64)
+        return replace(workload, arrival=arrival, source=f"{workload.source}, all at once")
+    if not rate > 0.0:
+        raise OptionError(f"a rate of {rate} requests/s", hint="give a positive number")
+    if workload.span == 0:
+        raise OptionError(
+            f"all requests of {workload.name!r} arrive at once, so that it has no rate to change",
+            hint="generate a load with arrivals, or leave the rate out",
+        )
+    own = (workload.count - 1) * PICOSECONDS / workload.span
+    since = (workload.arrival - workload.arrival[0]).astype(np.float64) * (own / rate)
+    if since[-1] > TIME_LIMIT:
+        raise OptionError(f"at {rate} requests/s the load would last longer than times can say")
+    return replace(
+        workload,
+        arrival=np.rint(since).astype(np.int64),
+        source=f"{workload.source}, at {rate:g} requests/s",
+    )

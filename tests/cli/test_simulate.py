@@ -1,0 +1,71 @@
+"""``makespan simulate serving``: loads, engines, policies, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Check, Invoke
+
+SMALL = ("simulate", "serving", "--requests", "60", "--blocks", "1500", "--load", "1.2")
+
+
+def test_policies_are_compared_on_one_load(invoke: Invoke, checked: Check) -> None:
+    """Each has a row, and a document with the same load for all."""
+    result = invoke(
+        *SMALL, "--compare", "conservative,past-future", "--slo", "ttft=5", "--json", "-"
+    )
+    assert result.exit_code == 0, result.output
+    document = checked(result.stdout)
+    assert [arm["policy"] for arm in document["policies"]] == [
+        "fcfs",
+        "conservative",
+        "past-future",
+    ]
+    assert all(arm["fates"]["finished"] == 60 for arm in document["policies"])
+    assert document["load"]["requests"] == 60
+    assert (59 / document["load"]["seconds"]) == pytest.approx(1.2 * document["capacity"], rel=1e-6)
+
+
+def test_the_table_names_calibration_and_definitions(invoke: Invoke) -> None:
+    """A simulated figure says where it comes from."""
+    text = invoke(*SMALL).output
+    assert "simulated" in text
+    assert "Goodput: requests that finished" in text
+    assert "fcfs" in text
+
+
+def test_a_trace_is_read_by_its_content(invoke: Invoke, checked: Check, tmp_path: Path) -> None:
+    """Mooncake's, with its shared blocks."""
+    path = tmp_path / "trace.jsonl"
+    path.write_text(
+        "".join(
+            f'{{"timestamp": {1000 * k}, "input_length": 1100, "output_length": 5, "hash_ids": [1, 2, {k + 9}]}}\n'
+            for k in range(3)
+        )
+    )
+    result = invoke("simulate", "serving", "--trace", str(path), "--json", "-", "-q")
+    document = checked(result.stdout)
+    assert document["policies"][0]["prefix_hit_tokens"] == 2 * 1024
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("--policy", "lifo"), "no policy is called 'lifo'"),
+        (("--rate", "1"), "--rate and --load say the same"),
+        (("--load", "-1"), "positive share"),
+        (("--slo", "speed=1"), "'speed=1' is no term"),
+        (("--gpu", "abacus"), "no hardware 'abacus'"),
+        (("--model", "parrot"), "parrot"),
+        (("--router", "dice"), "no router"),
+        (("--generate", "independent,rate"), "is no KEY=VALUE"),
+        (("--trace", "/nowhere/t.csv"), "/nowhere/t.csv"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(invoke: Invoke, words: tuple[str, ...], part: str) -> None:
+    """Exit code 2 and no traceback."""
+    result = invoke(*SMALL, *words)
+    assert result.exit_code == 2
+    assert part in result.output
+    assert "Traceback" not in result.output
