@@ -166,6 +166,7 @@ def test_it_is_a_step_cost_that_says_how_good_it_is():
     assert typed.decode(1)[0] > 0
     record = cost("dense").calibration
     assert record.calibrated
+    assert record.error is not None
     assert 0.03 < record.error < 0.10
     assert 0 < record.inferred < 0.05
     assert "RTX-4090/Llama-3.1-8B/tp1" in repr(cost("dense"))

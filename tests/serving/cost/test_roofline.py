@@ -169,7 +169,7 @@ def test_no_work_takes_the_fixed_time_and_tiny_work_does_not_underflow():
 
 
 @pytest.mark.parametrize("bad", [(-1, 1, 1, 1), (0, 0, 1, 1), (0, 1, 0, 1), (0, 1, 1, 0)])
-def test_impossible_rooflines_are_refused(bad: tuple[float, ...]):
+def test_impossible_rooflines_are_refused(bad: tuple[float, float, float, float]):
     """Impossible rooflines are refused."""
     with pytest.raises(OptionError, match="impossible roofline"):
         Roofline(*bad, RECORD)

@@ -42,7 +42,8 @@ COLUMNS: Final = ("tokens", "sequences", "context", "pairs", "seconds")
 
 _HUBER: Final = 1.345
 _ROUNDS: Final = 12
-_CORNERS: Final = 48
+_CORNERS: Final = 40
+_FINER: Final = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,20 +197,22 @@ def _seconds(cost: LinearCost, steps: Steps) -> FloatArray:
 
 
 def _fit(steps: Steps) -> LinearCost:
-    low, high = float(steps.tokens.min()), float(steps.tokens.max())
-    corners = np.geomspace(max(low, 1.0), max(high, low + 1.0), _CORNERS)
-    found = [_with_corner(steps, corner) for corner in corners]
-    best = min(range(len(found)), key=lambda k: found[k][0])
-    finer = np.geomspace(corners[max(best - 1, 0)], corners[min(best + 1, _CORNERS - 1)], 24)
-    found += [_with_corner(steps, corner) for corner in finer]
-    corners = np.concatenate([corners, finer])
-    best = min(range(len(found)), key=lambda k: found[k][0])
-    x = found[best][1] * PICOSECONDS
-    floor = round(float(x[0]))
-    per_token = round(float(x[0] / corners[best]))
+    low = max(float(steps.tokens.min()), 1.0)
+    high = max(float(steps.tokens.max()), low + 1.0)
+    corner, least, x = low, np.inf, np.zeros(4)
+    for count in (_CORNERS, _FINER, _FINER):  # each between the neighbours of the best so far
+        corners = np.geomspace(low, high, count)
+        for candidate in corners:
+            loss, found = _with_corner(steps, float(candidate))
+            if loss < least:
+                corner, least, x = float(candidate), loss, found
+        ratio = float(corners[1] / corners[0])
+        low, high = max(corner / ratio, low), min(corner * ratio, high)
+    floor, *rest = (round(float(value) * PICOSECONDS) for value in x)
+    per_token = round(float(x[0]) / corner * PICOSECONDS)
     if floor == per_token == 0:
         floor = 1  # all of the time is explained by sequences or context
-    return LinearCost(floor, per_token, *(round(float(value)) for value in x[1:]))
+    return LinearCost(floor, per_token, *rest)
 
 
 def _with_corner(steps: Steps, corner: float) -> tuple[float, FloatArray]:

@@ -106,8 +106,8 @@ def _simplex(
 def nonnegative_least_squares(columns: FloatArray, target: FloatArray) -> FloatArray:
     """Coefficients x >= 0 that minimise ``|columns @ x - target|``.
 
-    Every subset of the columns is tried, so that the answer is the true optimum; meant for at most
-    about ten columns. Columns of zeros get 0.
+    Every subset of the columns is tried unless all of them together do, so that the answer is the
+    true optimum; meant for at most about ten columns. Columns of zeros get 0.
 
     Parameters
     ----------
@@ -123,6 +123,10 @@ def nonnegative_least_squares(columns: FloatArray, target: FloatArray) -> FloatA
         return x
     scaled = columns[:, usable] / scale[usable]
     gram, projected = scaled.T @ scaled, scaled.T @ target
+    whole = np.linalg.lstsq(gram, projected, rcond=1e-12)[0]
+    if (whole >= 0).all():  # the problem is convex: nothing better has zeros
+        x[usable] = whole / scale[usable]
+        return x
     least = 0.0
     for size in range(1, len(usable) + 1):
         for chosen in combinations(range(len(usable)), size):
