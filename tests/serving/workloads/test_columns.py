@@ -87,12 +87,10 @@ def test_words_are_numbered_as_they_appear(words):
 def test_blocks_do_not_matter(values, size):
     """Blocks do not matter."""
     text = Text("x,y\n" + "".join(f"{value},{value % 7}\n" for value in values), "text")
-    whole, columns._BLOCK = columns._BLOCK, size
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "_BLOCK", size)
         parts = [field.integers(0, 10**6) for (field,) in Table(text).blocks(["x"])]
         lines = [field.line for (field,) in Table(text).blocks(["y"])]
-    finally:
-        columns._BLOCK = whole
     assert np.concatenate(parts).tolist() == values
     assert np.concatenate(lines).tolist() == list(range(2, len(values) + 2))
 

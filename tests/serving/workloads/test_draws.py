@@ -192,7 +192,8 @@ class TestLengths:
         fit = LogNormal.fitted(
             [0.1, 0.5, 0.9], [100 * math.exp(-1.2815515655), 100, 100 * math.exp(1.2815515655)]
         )
-        assert (fit.median, fit.sigma) == (pytest.approx(100), pytest.approx(1))
+        assert fit.median == pytest.approx(100)
+        assert fit.sigma == pytest.approx(1)
 
     def test_a_fit_to_published_quantiles_is_near_them(self):
         """A log-normal through the inner quantiles of ShareGPT-o1's outputs has its median."""
@@ -256,7 +257,7 @@ class TestLengths:
         [
             # Published means; lines between quantiles miss them by what the shape hides.
             ("sharegpt-o1", 381, 2160, 0.1),
-            ("azure-code", 2048, 27.88, 0.05),
+            ("azure-code", 2048, 27.88, 0.1),
             ("azure-conversation", 1155, 211, 0.05),
             ("dist-1", 2064, 3072, 0.01),
             ("dist-2", 4000, 4000, 0.01),

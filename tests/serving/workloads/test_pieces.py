@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from makespan.serving.workload import Workload
 from makespan.serving.workloads.pieces import chained, nested, of_tokens, rows, scale_lengths
 from tests.serving.workloads.loads import GRAINS, same, shared, workloads
 
@@ -152,8 +153,6 @@ class TestScaling:
         """Names of a scaled tree are those of its paths."""
         keys = np.array([0, 0, 1, 1])
         ptr, names = nested([(keys * 0, np.full(4, 200)), (keys, np.full(4, 700))], 50)
-        from makespan.serving.workload import Workload
-
         n = np.ones(4, dtype=np.int64)
         load = Workload("t", n, n * 800, n * 5, content_ptr=ptr, content=names, grain=50)
         scaled = scale_lengths(load, 0.5, grain=grain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,8 +40,6 @@ def test_an_infinite_cache_finds_what_a_set_of_names_holds(load):
 @given(workloads())
 def test_names_far_apart_are_counted_the_same(load):
     """Sparse names take another way and give the same hits."""
-    from dataclasses import replace
-
     sparse = replace(load, content=load.content * (1 << 40) - (1 << 50))
     assert np.array_equal(shared_blocks(sparse), shared_blocks(load))
 

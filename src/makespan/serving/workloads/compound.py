@@ -33,7 +33,7 @@ INTERACTIVE: Final = Slo("interactive", ttft=2 * PICOSECONDS, tpot=PICOSECONDS /
 DEADLINE: Final = Slo("deadline", deadline=20 * PICOSECONDS)
 """JITServe's target for answers as a whole: 20 s."""
 
-STAGE_SECONDS: Final = 20
+STAGE_SECONDS: Final = 20.0
 """JITServe's deadline of a compound task, per stage."""
 
 

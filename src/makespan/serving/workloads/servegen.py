@@ -34,6 +34,7 @@ MOST_REQUESTS: Final = 20_000_000
 _TRACE_NAME: Final = re.compile(r"chunk-(\d{1,9})-trace\.csv(\.gz)?")
 _PAIR: Final = re.compile(r"\s*([0-9]{1,10})\s*:\s*([0-9.]{1,40}(?:[eE][-+]?[0-9]{1,3})?)\s*")
 _PATTERNS: Final = ("", "Gamma", "Weibull")
+_LEAST_SHAPE: Final = (0.0, 0.001, 0.02)
 _WINDOW_LIMIT: Final = 10**8
 
 
@@ -286,8 +287,9 @@ def _window(line: str, number: int, trace: Text) -> tuple[int, float, int, float
     pattern = _PATTERNS.index(cells[3])
     if begin != int(begin):
         raise trace.error(number, f"a window begins at {begin} s", "whole seconds")
-    if pattern and not 0.02 <= shape <= 1e4:
-        raise trace.error(number, f"shape {shape}", "0.02 to 10000")
+    least = _LEAST_SHAPE[pattern]
+    if pattern and not least <= shape <= 1e4:
+        raise trace.error(number, f"shape {shape}", f"{least} to 10000")
     return int(begin), rate, pattern, shape
 
 
