@@ -55,6 +55,27 @@ def test_vocabulary_is_kept_and_sharing_too(load: Workload) -> None:
             assert seen.setdefault(number, one) == one
 
 
+@given(workloads())
+def test_quotes_are_of_what_was_said(load: Workload) -> None:
+    """Who names a piece of an answer gets its words, whatever they were; others are unmoved."""
+    before, tokens = Tokens(load), Tokens(load)
+    said: dict[int, int] = {}
+    for r in range(load.count):
+        words = [-k - 1000 * r - 1 for k in range(load.output[r])]
+        tokens.learn(r, words)
+        for number, word in zip(before.output(r), words, strict=True):
+            said.setdefault(number, word)
+    private = {n for r in range(load.count) for n in before.output(r)[named(load, r) :]}
+    for r in range(load.count):
+        quoted = [n if n in private else said.get(n, n) for n in before.prompt(r)]
+        assert tokens.prompt(r) == quoted
+
+
+def named(load: Workload, r: int) -> int:
+    """Tokens of an answer that lie in named pieces."""
+    return max(len(load.contents(r)) * load.grain - int(load.prompt[r]), 0)
+
+
 def test_large_vocabulary_separates_blocks() -> None:
     """Of 100,000 private tokens no two blocks of 16 are alike, and all numbers occur alike often."""
     one = np.ones(100, dtype=np.int64)

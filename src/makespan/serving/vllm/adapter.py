@@ -46,9 +46,10 @@ _HEAD_SIZE: Final = 32
 
 _QUIET: Final = {
     "HF_HUB_OFFLINE": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
 }
-"""Set before the import unless the user has set them: no hub, no telemetry."""
+"""Set before the import unless the user has set them: no hub, no telemetry, few messages."""
 
 
 def version() -> str:
@@ -123,6 +124,38 @@ def part(module: str, name: str) -> Any:
         return getattr(_vllm(module), name)
     except AttributeError:
         raise EngineError(f"vLLM {version()} has no {name} in {module}", hint=INSTALL) from None
+
+
+def demand(subject: object, parts: Sequence[contract.Part]) -> None:
+    """See that an object of vLLM has what makespan relies on.
+
+    Raises
+    ------
+    EngineError
+        If it does not; the message names all that is absent.
+    """
+    absent = contract.missing(subject, parts)
+    if absent:
+        raise EngineError(
+            f"vLLM {version()} is not what makespan was written for: {'; '.join(absent)}",
+            hint=INSTALL,
+        )
+
+
+def longest_sequence(settings: EngineSettings, asked: int | None) -> int:
+    """Tokens of the longest sequence: as asked for, or as the memory holds.
+
+    Raises
+    ------
+    OptionError
+        If one that long would not fit; vLLM itself does not start then.
+    """
+    whole = settings.blocks * settings.block_size
+    if asked is None:
+        return whole
+    if not 1 <= asked <= whole:
+        raise OptionError(f"max_model_len is {asked}, {settings.blocks} blocks hold {whole} tokens")
+    return asked
 
 
 @cache
@@ -205,14 +238,7 @@ class Scheduling:
         policy: str = "fcfs",
         cls: type | None = None,
     ) -> None:
-        longest = settings.blocks * settings.block_size
-        if max_model_len is None:
-            max_model_len = longest
-        if not 1 <= max_model_len <= longest:
-            # vLLM itself does not start if one sequence of this length would not fit.
-            raise OptionError(
-                f"max_model_len is {max_model_len}, {settings.blocks} blocks hold {longest} tokens"
-            )
+        max_model_len = longest_sequence(settings, max_model_len)
         if policy not in ("fcfs", "priority"):
             raise OptionError(f"vLLM has no policy {policy!r}", hint="use 'fcfs' or 'priority'")
         self.settings = settings
@@ -231,8 +257,8 @@ class Scheduling:
         self._sampling = part("vllm.sampling_params", "SamplingParams")
         self._outcome = part("vllm.v1.outputs", "ModelRunnerOutput")
         trial = self.request("trial", [0], 1)
-        self._demand(self.scheduler, contract.SCHEDULER)
-        self._demand(trial, contract.REQUEST)
+        demand(self.scheduler, contract.SCHEDULER)
+        demand(trial, contract.REQUEST)
 
     def _scheduler(self, config: Any, cls: type | None) -> Any:
         base: Any = cls or part("vllm.v1.core.sched.scheduler", "Scheduler")
@@ -268,14 +294,6 @@ class Scheduling:
             log_stats=False,
         )
 
-    def _demand(self, subject: object, parts: Sequence[contract.Part]) -> None:
-        absent = contract.missing(subject, parts)
-        if absent:
-            raise EngineError(
-                f"vLLM {version()} is not what makespan was written for: {'; '.join(absent)}",
-                hint=INSTALL,
-            )
-
     def request(
         self,
         name: str,
@@ -300,9 +318,8 @@ class Scheduling:
         """Plan a step."""
         self._preempted.clear()
         plan = self.scheduler.schedule()
-        absent = contract.missing(plan, contract.OUTPUT) if self.scheduler.current_step == 1 else []
-        if absent:
-            raise EngineError(f"vLLM {version()}: {'; '.join(absent)}", hint=INSTALL)
+        if self.scheduler.current_step == 1:
+            demand(plan, contract.OUTPUT)
         return Step(plan.num_scheduled_tokens, tuple(self._preempted), plan)
 
     def complete(self, step: Step, sampled: Mapping[str, int]) -> None:

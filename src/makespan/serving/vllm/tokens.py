@@ -35,6 +35,7 @@ class Tokens:
         size = workload.prompt + workload.output
         begin = np.cumsum(size) - size
         self._private = begin + len(names) * workload.grain
+        self._learnt: dict[int, int] = {}
 
     def prompt(self, request: int) -> list[int]:
         """The prompt of a request."""
@@ -45,16 +46,39 @@ class Tokens:
         prompt = int(self._load.prompt[request])
         return self._span(request, prompt, prompt + int(self._load.output[request]))
 
+    def learn(self, request: int, output: list[int]) -> None:
+        """Take the named part of an answer from what was said, for those who will quote it.
+
+        What was learnt first stays: two answers that a workload calls the same piece cannot both be
+        quoted if they differ.
+        """
+        prompt = int(self._load.prompt[request])
+        known = self._known(request, prompt, prompt + len(output))
+        named = self._named(request, prompt, prompt + len(output))
+        for number, said in zip(known[:named], output, strict=False):
+            self._learnt.setdefault(int(number), said)
+
     def _span(self, request: int, begin: int, end: int) -> list[int]:
-        grain = self._load.grain
+        known = self._known(request, begin, end)
+        drawn = [int(number) for number in self._drawn(known)]
+        if self._learnt:
+            for k in range(self._named(request, begin, end)):
+                drawn[k] = self._learnt.get(int(known[k]), drawn[k])
+        return drawn
+
+    def _named(self, request: int, begin: int, end: int) -> int:
+        """How many of the tokens from ``begin`` to ``end`` lie in named pieces."""
         first, last = self._load.content_ptr[request : request + 2]
+        return min(max(int(last - first) * self._load.grain - begin, 0), end - begin)
+
+    def _known(self, request: int, begin: int, end: int) -> IntArray:
+        """What a token is known by: a number of its own, or of its place in its piece."""
+        grain, first = self._load.grain, self._load.content_ptr[request]
         place = np.arange(begin, end, dtype=np.int64)
-        known = place + self._private[request]
-        named = min(max(int(last - first) * grain - begin, 0), end - begin)
-        if named:
-            inside = place[:named]
-            known[:named] = self._piece[first + inside // grain] + inside % grain
-        return [int(number) for number in self._drawn(known)]
+        known: IntArray = place + self._private[request]
+        inside = place[: self._named(request, begin, end)]
+        known[: len(inside)] = self._piece[first + inside // grain] + inside % grain
+        return known
 
     def _drawn(self, known: IntArray) -> IntArray:
         if self._vocabulary is None:
