@@ -46,6 +46,8 @@ def checked() -> Check:
         branch = {"$ref": f"#/$defs/{name}", "$defs": CONTRACT["$defs"]}
         if name == "generate" and "instances" in document:
             branch["$ref"] = "#/$defs/generateList"
+        if name == "simulate" and "errors" in document:
+            branch["$ref"] = "#/$defs/simulateLike"
         jsonschema.Draft202012Validator(branch).validate(document)
         validator.validate(document)
         return document

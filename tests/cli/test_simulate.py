@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Check, Invoke
+from tests.serving.fidelity.test_fidelity import recorded
 
 SMALL = ("simulate", "serving", "--requests", "60", "--blocks", "1500", "--load", "1.2")
 
@@ -69,3 +70,20 @@ def test_bad_input_is_told_in_a_line(invoke: Invoke, words: tuple[str, ...], par
     assert result.exit_code == 2
     assert part in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_real_run_is_replayed_and_its_errors_written(
+    invoke: Invoke, checked: Check, tmp_path: Path
+) -> None:
+    """Fitted to its first half and judged on the second."""
+    path = recorded(tmp_path, requests=40)
+    words = ("simulate", "serving", "--like", str(path), "--calibrate", "first-half")
+    document = checked(invoke(*words, "--replays", "40", "--json", "-").stdout)
+    assert document["judged"] == "second-half"
+    assert set(document["errors"]) >= {"ttft_mean", "tpot_p90", "e2e_p99"}
+    assert document["errors"] == document["errors_by_part"]["second-half"]
+    text = invoke(*words, "--replays", "40").output
+    assert "fitted to the first half of truth" in text
+    wrong = invoke("simulate", "serving", "--like", str(path), "--calibrate", "middle")
+    assert wrong.exit_code == 2
+    assert "first-half or all" in wrong.output

@@ -88,13 +88,7 @@ def prepare(wish: Wish) -> Setup:
         max_num_seqs=wish.max_num_seqs,
         enable_prefix_caching=wish.prefix_caching,
     )
-    cost = OperatorCost.of(
-        device,
-        shape,
-        wish.tp,
-        tokens=wish.max_num_batched_tokens,
-        sequences=wish.max_num_seqs,
-    )
+    cost = operator_cost(wish)
     workload = _load(wish)
     if not workload.count:
         raise OptionError(f"the load {workload.name!r} has no requests")
@@ -114,6 +108,19 @@ def prepare(wish: Wish) -> Setup:
             slo=np.zeros(workload.count, dtype=np.int64),
         )
     return Setup(workload, settings, cost, wish.instances, capacity)
+
+
+def operator_cost(wish: Wish, peers: int = 1) -> OperatorCost:
+    """Step times of the model on the hardware, its experts spread over so many GPUs."""
+    return OperatorCost.of(
+        hardware(wish.gpu),
+        model(wish.model),
+        wish.tp,
+        tokens=wish.max_num_batched_tokens,
+        sequences=wish.max_num_seqs,
+        expert_parallel=peers > 1,
+        peers=peers,
+    )
 
 
 def _load(wish: Wish) -> Workload:

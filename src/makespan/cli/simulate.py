@@ -14,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
 
 _LOAD = "The load"
 _ENGINE = "The engines"
+_REAL = "A real run"
 
 
 @app.command("serving")
@@ -113,6 +114,29 @@ def serving(
         str | None,
         typer.Option(metavar="A,B,...", help="Policies to compare it with.", show_default=False),
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_REAL,
+            metavar="RUN.jsonl",
+            help="Replay a recorded run of a real engine and show how far off the simulation is.",
+            show_default=False,
+        ),
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_REAL,
+            metavar="PART",
+            help="Fit step times to the first-half of the run, judging the rest, or to all of it; "
+            "default: those of --model on --gpu.",
+            show_default=False,
+        ),
+    ] = None,
+    replays: Annotated[
+        int,
+        typer.Option(rich_help_panel=_REAL, metavar="N", min=10, help="Replays of a fit."),
+    ] = 1500,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of all that is drawn.", min=0)] = 0,
     json: _options.Json = None,
     quiet: _options.Quiet = False,
@@ -124,7 +148,7 @@ def serving(
     figures. The scheduler is vLLM's, step by step.
     """
     with Session("simulate", json_target=json, quiet=quiet, debug=debug) as session:
-        from makespan.cli._serving import Wish, document, prepare, report
+        from makespan.cli._serving import Wish, document, operator_cost, prepare, report
         from makespan.serving.study import compare as run
 
         check_targets({"--json": json})
@@ -147,6 +171,21 @@ def serving(
             prefix_caching=prefix_caching,
             seed=seed,
         )
+        if like is not None:
+            from makespan.cli import _fidelity
+
+            if calibrate is not None:
+                session.note(f"fitting step times in {replays} replays ...")
+            found = _fidelity.likeness(
+                like,
+                calibrate,
+                lambda peers: operator_cost(wish, peers),
+                replays=replays,
+                seed=seed,
+            )
+            session.print(_fidelity.report(found))
+            session.emit(_fidelity.document(found, seed))
+            return
         setup = prepare(wish)
         names = list(dict.fromkeys([policy, *(compare.split(",") if compare else ())]))
         arms = run(

@@ -1,0 +1,142 @@
+"""What ``makespan simulate serving --like RUN`` does: replay a real run and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from makespan.core.errors import OptionError
+from makespan.serving.cost.operator_cost import OperatorCost
+from makespan.serving.cost.step import StepCost
+from makespan.serving.fidelity.fitting import fit_run
+from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay
+from makespan.serving.record import Record
+from makespan.serving.workload import PICOSECONDS
+from makespan.serving.workloads.llmservingsim import RecordedRun, read_recorded_run
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A real run and its simulation.
+
+    Attributes
+    ----------
+    calibration
+        Where step times come from.
+    errors
+        Signed relative errors by part of the run ("all", "first-half", "second-half") and figure.
+    """
+
+    run: RecordedRun
+    replay: Replay
+    record: Record
+    calibration: str
+    fitted: Mapping[str, Any] | None
+    errors: dict[str, dict[str, float]]
+    judged: str
+
+
+def likeness(
+    path: str,
+    calibrate: str | None,
+    cost_of: Callable[[int], OperatorCost],
+    *,
+    replays: int,
+    seed: int,
+) -> Likeness:
+    """Replay a run with a fitted cost model, or with that of the hardware.
+
+    ``cost_of`` gives the latter for a number of GPUs that the experts are spread over.
+    """
+    run = read_recorded_run(path)
+    replay = Replay.of(run)
+    half = replay.first_half
+    parts = {"all": half | ~half, "first-half": half, "second-half": ~half}
+    step_cost: StepCost
+    fitted: dict[str, Any] | None = None
+    if calibrate is None:
+        cost = cost_of(replay.instances if replay.expert_parallel else 1)
+        step_cost, delay, judged = cost, 0, "all"
+        calibration = cost.calibration.label
+    elif calibrate in ("first-half", "all"):
+        fit = fit_run(replay, parts[calibrate], replays=replays, seed=seed)
+        step_cost, delay = fit.cost, fit.delay
+        judged = "second-half" if calibrate == "first-half" else "all"
+        calibration = f"fitted to the {calibrate.replace('-', ' ')} of {run.workload.name}"
+        fitted = {
+            "knots": list(fit.cost.knots),
+            "times": list(fit.cost.times),
+            "per_context": fit.cost.per_context,
+            "per_sequence": fit.cost.per_sequence,
+            "per_pair": fit.cost.per_pair,
+            "delay": fit.delay,
+            "loss": fit.loss,
+            "replays": fit.replays,
+        }
+    else:
+        raise OptionError(f"--calibrate is {calibrate!r}", hint="first-half or all")
+    seen, record = replay.simulated(step_cost, delay)
+    errors = {name: replay.errors(seen, chosen) for name, chosen in parts.items()}
+    return Likeness(run, replay, record, calibration, fitted, errors, judged)
+
+
+def report(found: Likeness) -> RenderableType:
+    """Real and simulated figures side by side."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    run, replay = found.run, found.replay
+    what = ", ".join(part for part in (run.engine, run.model, run.hardware) if part)
+    facts.add_row("real run", f"{run.workload.name}: {replay.workload.count} requests; {what}")
+    limits = replay.settings
+    facts.add_row(
+        "engines",
+        f"{replay.instances} x ({limits.blocks:,} blocks of {limits.block_size}, "
+        f"{limits.max_num_batched_tokens:,} tokens, {limits.max_num_seqs} requests a step)",
+    )
+    if replay.assumed:
+        facts.add_row("assumed", replay.assumed)
+    facts.add_row("times", f"simulated; {found.calibration}")
+    facts.add_row("preemptions", f"{int(found.record.preemptions.sum())} simulated")
+    part = replay.first_half
+    chosen = {"all": part | ~part, "second-half": ~part}[found.judged]
+    real = replay.real.figures(chosen)
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column(found.judged.replace("-", " "))
+    for figure in FIGURES:
+        table.add_column(figure, justify="right", no_wrap=True)
+    for i, metric in enumerate(METRICS):
+        unit, factor = ("ms", 1000.0) if metric == "tpot" else ("s", 1.0)
+        errors = [found.errors[found.judged][f"{metric}_{figure}"] for figure in FIGURES]
+        table.add_row(f"{metric.upper()} {unit}, real", *(f"{factor * v:.3f}" for v in real[i]))
+        table.add_row("  error", *(f"{error:+.1%}" for error in errors))
+    note = "The queue couples both halves, so that the second is held out of the fit but not alone."
+    lines: list[RenderableType] = [facts, Text(), table]
+    if found.judged == "second-half":
+        lines += [Text(), Text(note, style="dim")]
+    return Group(*lines)
+
+
+def document(found: Likeness, seed: int) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "run": found.run.workload.name,
+        "engine": found.run.engine,
+        "model": found.run.model,
+        "hardware": found.run.hardware,
+        "requests": found.replay.workload.count,
+        "assumed": found.replay.assumed,
+        "calibration": found.calibration,
+        "fitted": found.fitted,
+        "judged": found.judged,
+        "errors": found.errors[found.judged],
+        "errors_by_part": found.errors,
+        "preemptions": int(found.record.preemptions.sum()),
+        "makespan": found.record.makespan / PICOSECONDS,
+        "seed": seed,
+    }

@@ -1,0 +1,1 @@
+"""How far simulated runs are from real ones: replays, fits and their errors."""
