@@ -68,7 +68,7 @@ def test_attention_of_the_4090(collection: Path):
         peak=gpu.compute.value, bandwidth=gpu.bandwidth.value, label=LABEL,
     )  # fmt: skip
     known = gpu.efficiency.attention
-    for name in ("fixed", "memory", "chunk_fixed", "shared", "compute", "chunk_per_sequence"):
+    for name in ("fixed", "memory", "shared", "compute", "chunk_per_sequence", "diagonal"):
         assert getattr(found, name) == pytest.approx(getattr(known, name), rel=0.03), name
     assert found.calibration.error == pytest.approx(known.calibration.error, abs=2e-3)
 

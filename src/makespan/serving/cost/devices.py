@@ -60,13 +60,13 @@ _EXPERTS_H100 = Roofline(2.5e-5, 0.30, 0.40, 1.609, _inferred(
     "h100-experts", "order of magnitude of published gaps between tokens, tp 2"))  # fmt: skip
 
 _ATTENTION_4090 = AttentionEfficiency(
-    1.234e-5, 1.975e-7, 0.918, 9.804e-6, 1.284e-6, 1.920, 0.5887, _fit(
+    1.234e-5, 1.975e-7, 0.918, 4.000e-6, 1.444e-6, 1.917, 0.7787, 647.6, _fit(
         "rtx4090-attention", f"{_SIM}: RTX4090 attention.csv of Llama-3.1-8B",
-        3699, 0.0962, 0.2184))  # fmt: skip
+        2799, 0.0723, 0.1628))  # fmt: skip
 _ATTENTION_PRO = AttentionEfficiency(
-    1.273e-5, 1.000e-7, 0.8149, 7.989e-6, 7.363e-7, 2.202, 0.3847, _fit(
+    1.273e-5, 1.000e-7, 0.8149, 4.000e-6, 9.123e-7, 2.199, 0.5021, 731.0, _fit(
         "rtxpro6000-attention", f"{_SIM}: RTXPRO6000 attention.csv of Llama-3.1-8B",
-        6531, 0.1066, 0.2417))  # fmt: skip
+        5038, 0.0815, 0.1866))  # fmt: skip
 
 _SAMPLING_4090 = Line(2.319e-5, 6.217e-7, _fit(
     "rtx4090-sampling", f"{_SIM}: RTX4090 per_sequence.csv", 40, 0.1594, 0.3393))  # fmt: skip
@@ -137,8 +137,9 @@ def _efficiency(
         experts = Roofline(fit.fixed, fit.compute, fit.memory, fit.q, _inferred(
             f"{device}-experts", "as the RTX PRO 6000"))  # fmt: skip
     if attention is None:
-        attention = AttentionEfficiency(1.25e-5, 1.5e-7, 0.85, 9e-6, 1e-6, 2.0, 0.5, _inferred(
-            f"{device}-attention", "between the RTX 4090 and the RTX PRO 6000"))  # fmt: skip
+        attention = AttentionEfficiency(
+            1.25e-5, 1.5e-7, 0.85, 4e-6, 1.2e-6, 2.0, 0.64, 700.0, _inferred(
+                f"{device}-attention", "between the RTX 4090 and the RTX PRO 6000"))  # fmt: skip
     if sampling is None:
         sampling = Line(_SAMPLING_PRO.fixed, _SAMPLING_PRO.slope, _inferred(
             f"{device}-sampling", "as the RTX PRO 6000"))  # fmt: skip

@@ -19,6 +19,8 @@ TYPICAL: Final = (
 def calibration_of(kernels: Kernels) -> Calibration:
     """Record of a model on a device: of the typical step that is known worse."""
     name = f"{kernels.device.name}/{kernels.shape.name}/tp{kernels.tp}"
+    if kernels.expert_parallel:
+        name += f"/ep{kernels.expert_ranks}"
     found = []
     for batch in TYPICAL:
         shares: dict[Calibration, float] = {}

@@ -46,6 +46,9 @@ class Figure:
 class AttentionEfficiency:
     """Attention of one layer: ``fixed + per_sequence n + bytes / (B m) + operations / (F c)``.
 
+    Operations are those of the query-key pairs, and of what tiles waste on the diagonal: a chunk
+    pays for ``diagonal`` more pairs per token.
+
     Linear in the context and in the query-key pairs. If all sequences compute one token, the
     kernel reads each key and value once for all query heads that share it. If any computes a chunk,
     it works per query head instead, mostly out of the cache of the device: its rate, ``shared``,
@@ -65,6 +68,8 @@ class AttentionEfficiency:
         Multiple of the bandwidth beside a chunk, by query heads.
     compute
         Fraction of the peak for the pairs of chunks.
+    diagonal
+        Twice the pairs wasted per token of a chunk after its first.
     calibration
         Where these come from.
     """
@@ -76,11 +81,12 @@ class AttentionEfficiency:
     chunk_per_sequence: float
     shared: float
     compute: float
+    diagonal: float
     calibration: Calibration
 
     def __post_init__(self) -> None:
         times = (self.fixed, self.per_sequence, self.chunk_fixed, self.chunk_per_sequence)
-        if min(times) < 0 or min(self.memory, self.shared, self.compute) <= 0:
+        if min(*times, self.diagonal) < 0 or min(self.memory, self.shared, self.compute) <= 0:
             raise OptionError(f"impossible attention {self.calibration.id!r}")
 
 
@@ -184,14 +190,16 @@ def _known() -> dict[str, Hardware]:
     return {item.name.lower(): item for item in DEVICES} | _REGISTERED
 
 
-def hardware(name: str) -> Hardware:
-    """A known device; case does not matter.
+def hardware(name: str | Hardware) -> Hardware:
+    """A known device, case does not matter; a device is returned as it is.
 
     Raises
     ------
     OptionError
         If there is none of this name; the message lists those there are.
     """
+    if isinstance(name, Hardware):
+        return name
     known = _known()
     if name.lower() not in known:
         raise OptionError(

@@ -36,7 +36,7 @@ _FIGURES: Final = ("compute", "bandwidth", "memory", "host_link", "gpu_link", "p
 _ROOFLINE: Final = ("fixed", "compute", "memory", "q")
 _LINE: Final = ("fixed", "slope")
 _ATTENTION: Final = ("fixed", "per_sequence", "memory", "chunk_fixed", "chunk_per_sequence",
-                     "shared", "compute")  # fmt: skip
+                     "shared", "compute", "diagonal")  # fmt: skip
 _PARTS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "gemm": (Roofline, _ROOFLINE),
     "experts": (Roofline, _ROOFLINE),

@@ -89,6 +89,7 @@ class Attention(NamedTuple):
     per_sequence: float
     per_context: float
     per_pair: float
+    per_token: float  # of chunks, but for the first of each sequence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -412,11 +413,12 @@ class Kernels:
         else:
             per_pair = 2 * heads * shape.head_dim / (peak * found.compute)
         if not chunk:
-            return Attention(found.fixed, found.per_sequence, read, 0.0)
+            return Attention(found.fixed, found.per_sequence, read, 0.0, 0.0)
         if shape.latent is None:
             by_query_head = 2 * heads * shape.head_dim * shape.kv_bytes
             read = max(read, by_query_head / (bandwidth * found.shared))
-        return Attention(found.chunk_fixed, found.chunk_per_sequence, read, per_pair)
+        return Attention(found.chunk_fixed, found.chunk_per_sequence, read, per_pair,
+                         per_pair * found.diagonal)  # fmt: skip
 
     @property
     def attention_flops(self) -> float:

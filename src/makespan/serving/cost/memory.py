@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from makespan.core.errors import OptionError
-from makespan.serving.cost.hardware import GIB, Hardware
+from makespan.serving.cost.hardware import GIB, Hardware, hardware
 from makespan.serving.cost.kernels import ACTIVATION_BYTES, Kernels
-from makespan.serving.cost.models import ModelShape
+from makespan.serving.cost.models import ModelShape, model
 
 RUNTIME_BYTES: Final = 0.5 * GIB
 """CUDA context, libraries, collectives' buffers; 0.3 to 1 GiB are usual [inferred]."""
@@ -23,8 +23,8 @@ after LLMServingSim's record of a vLLM run (github.com/casys-kaist/LLMServingSim
 
 
 def kv_blocks(
-    device: Hardware,
-    shape: ModelShape,
+    device: Hardware | str,
+    shape: ModelShape | str,
     tp: int = 1,
     *,
     block_size: int = 16,
@@ -54,6 +54,7 @@ def kv_blocks(
         raise OptionError(f"memory_utilisation is {memory_utilisation}", hint="above 0, at most 1")
     if min(block_size, max_num_batched_tokens, max_num_seqs) < 1:
         raise OptionError("block size, tokens and sequences must be at least 1")
+    device, shape = hardware(device), model(shape)
     kernels = Kernels(device, shape, tp)
     budget = device.memory.value * USABLE * memory_utilisation
     weights = shape.total_weight_bytes / tp

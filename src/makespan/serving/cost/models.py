@@ -255,14 +255,16 @@ MODELS: Final[tuple[ModelShape, ...]] = (
 """Known models, by name."""
 
 
-def model(name: str) -> ModelShape:
-    """Shape of a known model; case does not matter.
+def model(name: str | ModelShape) -> ModelShape:
+    """Shape of a known model, case does not matter; a shape is returned as it is.
 
     Raises
     ------
     OptionError
         If there is no such model; the message lists those there are.
     """
+    if isinstance(name, ModelShape):
+        return name
     for shape in MODELS:
         if shape.name.lower() == name.lower():
             return shape

@@ -25,9 +25,9 @@ from makespan.core.errors import OptionError
 from makespan.core.vocabulary import IntArray
 from makespan.serving.cost.calibration.record import Calibration
 from makespan.serving.cost.error_band import calibration_of
-from makespan.serving.cost.hardware import Hardware
+from makespan.serving.cost.hardware import Hardware, hardware
 from makespan.serving.cost.kernels import Attention, Host, Kernels, Work
-from makespan.serving.cost.models import ModelShape
+from makespan.serving.cost.models import ModelShape, model
 from makespan.serving.cost.operators import windowed
 from makespan.serving.cost.popularity import Popularity
 from makespan.serving.workload import PICOSECONDS
@@ -112,7 +112,8 @@ class OperatorCost:
             busy = of_tokens(count) + of_sequences(count, alone)
             return np.asarray(busy + kernels.waiting(busy))
 
-        beyond = limited * mixed.per_context  # of the tokens of a chunk after its first
+        # Of the tokens of a chunk after its first: the number of all less that of sequences.
+        beyond = shape.layers * mixed.per_token + limited * mixed.per_context
         self._decode = _Table(decode, sequences)
         self._of_tokens = _Table(lambda count: of_tokens(count) + beyond * count, tokens)
         self._of_sequences = _Table(
@@ -133,8 +134,8 @@ class OperatorCost:
     @classmethod
     def of(
         cls,
-        device: Hardware,
-        shape: ModelShape,
+        device: Hardware | str,
+        shape: ModelShape | str,
         tp: int = 1,
         *,
         host: Host | None = None,
@@ -145,8 +146,8 @@ class OperatorCost:
         tokens: int = 8192,
         sequences: int = 1024,
     ) -> OperatorCost:
-        """Cost of a model on a device; see :class:`Kernels` for the options."""
-        kernels = Kernels(device, shape, tp, host or Host(), popularity, all_reduce_fixed,
+        """Cost of a model on a device, known ones by name; :class:`Kernels` has the options."""
+        kernels = Kernels(hardware(device), model(shape), tp, host or Host(), popularity, all_reduce_fixed,
                           expert_parallel, peers)  # fmt: skip
         return cls(kernels, tokens=tokens, sequences=sequences)
 

@@ -20,9 +20,9 @@ import numpy.typing as npt
 from makespan.core.errors import OptionError
 from makespan.core.vocabulary import IntArray
 from makespan.serving.cost.batch import Batch, Block, Chunk
-from makespan.serving.cost.hardware import Hardware
+from makespan.serving.cost.hardware import Hardware, hardware
 from makespan.serving.cost.kernels import Host, Kernels, Work
-from makespan.serving.cost.models import ModelShape
+from makespan.serving.cost.models import ModelShape, model
 from makespan.serving.cost.popularity import Popularity
 
 FloatArray = npt.NDArray[np.float64]
@@ -110,8 +110,8 @@ class Operators:
 
 
 def operators(
-    device: Hardware,
-    shape: ModelShape,
+    device: Hardware | str,
+    shape: ModelShape | str,
     tp: int,
     batch: Batch,
     *,
@@ -120,14 +120,14 @@ def operators(
     all_reduce_fixed: float | None = None,
     expert_parallel: bool = False,
     peers: int = 1,
-    cpu: Hardware | None = None,
+    cpu: Hardware | str | None = None,
 ) -> Operators:
     """Operators of a step of ``batch``.
 
     Parameters
     ----------
     device, shape, tp
-        GPUs, model, degree of tensor parallelism.
+        GPUs, model, degree of tensor parallelism; known ones by name.
     batch
         Work of the step.
     host, popularity, all_reduce_fixed, expert_parallel, peers
@@ -135,9 +135,9 @@ def operators(
     cpu
         What computes offloaded attention; needed if there is any.
     """
-    kernels = Kernels(device, shape, tp, host or Host(), popularity, all_reduce_fixed,
+    kernels = Kernels(hardware(device), model(shape), tp, host or Host(), popularity, all_reduce_fixed,
                       expert_parallel, peers)  # fmt: skip
-    return step_operators(kernels, batch, cpu)
+    return step_operators(kernels, batch, None if cpu is None else hardware(cpu))
 
 
 def step_operators(kernels: Kernels, batch: Batch, cpu: Hardware | None = None) -> Operators:
@@ -267,7 +267,9 @@ def _attention(
     parts = [(c.tokens, c.past) for c in chunks]
     parts += [(1, context - 1) for context in batch.decode]
     context = pairs = flops = 0.0
+    later = 0
     for tokens, past in parts:
+        later += tokens - 1
         seen = windowed_context(tokens, past, window) if window else past + tokens
         twice = windowed_pairs(tokens, past, window) if window else tokens * (2 * past + tokens)
         context += seen
@@ -276,6 +278,7 @@ def _attention(
         flops += kernels.attention_flops * (twice + tokens) / 2
     blocks: tuple[Block, ...] = batch.diffusion
     for block in blocks:
+        later += block.queries - 1
         context += block.keys
         pairs += 2 * block.queries * block.keys if block.queries > 1 else 0
         flops += kernels.attention_flops * block.queries * block.keys
@@ -284,7 +287,7 @@ def _attention(
     if sequences:
         mixed = any(tokens > 1 for tokens, _ in parts) or any(b.queries > 1 for b in blocks)
         cost = kernels.attention(chunk=mixed)
-        fixed = cost.fixed + cost.per_sequence * sequences
+        fixed = cost.fixed + cost.per_sequence * sequences + cost.per_token * later
         reading = cost.per_context * context
         out.row(layer, "attention", fixed + reading + cost.per_pair * pairs, flops,
                 context * kernels.kv_bytes_per_layer)  # fmt: skip

@@ -84,7 +84,7 @@ def test_parameters_of_attention_are_recovered():
     shape = model("Llama-3.1-8B")
     grid = [
         (c, p, n, k)
-        for c in (0, 16, 128, 512, 2048)
+        for c in (0, 16, 128, 512, 1000, 2048)
         for p in (0, 512, 4096)
         for n in (0, 1, 8, 32, 128)
         for k in (64, 512, 1024)
@@ -97,7 +97,7 @@ def test_parameters_of_attention_are_recovered():
     pairs = chunk * (2 * past + chunk)
     mixed = (
         9e-6 + 1e-6 * (sequences + 1) + total * 16_384 / (BANDWIDTH * 2.0)
-        + pairs * 2 * 4096 / (PEAK * 0.5)
+        + (pairs + 700 * np.maximum(chunk - 1, 0)) * 2 * 4096 / (PEAK * 0.5)
     )  # fmt: skip
     seconds = np.where(beside, mixed, alone) * noise(len(grid), 0.02)
     found = fits.fit_attention(
@@ -107,6 +107,7 @@ def test_parameters_of_attention_are_recovered():
     assert found.memory == pytest.approx(0.85, rel=0.03)
     assert found.shared == pytest.approx(2.0, rel=0.05)
     assert found.compute == pytest.approx(0.5, rel=0.05)
+    assert found.diagonal == pytest.approx(700, rel=0.1)
     assert found.fixed == pytest.approx(1.2e-5, rel=0.05)
     assert found.per_sequence == pytest.approx(2e-7, rel=0.2)
     assert found.chunk_per_sequence == pytest.approx(1e-6, rel=0.1)

@@ -180,46 +180,42 @@ def fit_all_reduce(
     return fit_line(rows.message[kept], rows.seconds[kept], label)
 
 
-ATTENTION_REGION: Final = (200_000, 4096, 8)
-"""Attention beside chunks is fitted up to this context in all, up to this past of the chunk, and
-from this many decoding sequences on: where engines spend their time. Lone chunks with a long past
-are slower than a formula linear in the context can say."""
+ATTENTION_REGION: Final = (200_000, 128, 8)
+"""Attention beside chunks is fitted up to this context in all, from chunks of so many tokens and
+from so many decoding sequences on: where engines spend their time. Short chunks after a long past
+run on few cores of the device and are slower than a formula linear in the context can say; of the
+time of a step they are little."""
 
 
 def fit_attention(
     rows: AttentionRows, shape: ModelShape, *, peak: float, bandwidth: float, label: FitLabel
 ) -> AttentionEfficiency:
     """Attention of plain (grouped) heads on one GPU, decoding alone and beside a chunk."""
-    chunk = rows.chunk > 0
-    sequences = rows.sequences + chunk
-    context = rows.sequences * rows.context + np.where(chunk, rows.chunk + rows.past, 0.0)
+    beside = rows.chunk > 0
+    sequences = rows.sequences + beside
+    context = rows.sequences * rows.context + np.where(beside, rows.chunk + rows.past, 0.0)
     pairs = rows.chunk * (2 * rows.past + rows.chunk)
+    later = np.maximum(rows.chunk - 1, 0.0)
     heads = shape.heads * shape.head_dim
-    most, past, least = ATTENTION_REGION
-    region = chunk & (context <= most) & (rows.past <= past) & (rows.sequences >= least)
-    alone = ~chunk & (rows.sequences > 0)
-    found: list[FloatArray] = []
-    models: list[FloatArray] = []
-    for kept, read, start in (
-        (alone, shape.kv_bytes_per_layer, (1e-5, 1.2, 1e-7)),
-        (region, 4.0 * heads, (1e-5, 0.5, 5e-7, 2.0)),
-    ):
-        columns = np.stack(
-            [np.ones(len(context)), context * read / bandwidth, sequences,
-             pairs * 2.0 * heads / peak]
-        )[: len(start), kept]  # fmt: skip
-
-        def formula(p: FloatArray, columns: FloatArray = columns) -> FloatArray:
-            return p @ columns
-
-        low, high = (1e-7, 0.05, 1e-10, 0.8), (1e-4, 50.0, 1e-5, 40.0)
-        p = _fit(formula, rows.seconds[kept], [start], low[: len(start)], high[: len(start)])
-        found.append(p)
-        models.append(formula(p))
+    operation = 2.0 * heads / peak
+    most, shortest, least = ATTENTION_REGION
+    region = (rows.chunk >= shortest) & (context <= most) & (rows.sequences >= least)
+    alone = ~beside & (rows.sequences > 0)
+    one = np.ones(len(context))
+    decode, decoding = _fit_sum(
+        (one, context * shape.kv_bytes_per_layer / bandwidth, sequences),
+        rows.seconds, alone, start=(1e-5, 1.2, 1e-7), low=(1e-6, 0.8, 1e-10),
+        high=(1e-4, 50.0, 1e-5),
+    )  # fmt: skip
+    mixed, mixing = _fit_sum(
+        (one, context * 4.0 * heads / bandwidth, sequences, pairs * operation, later * operation),
+        rows.seconds, region, start=(1e-5, 0.5, 1e-6, 1.5, 900.0),
+        low=(4e-6, 0.05, 1e-10, 0.8, 1.0), high=(1e-4, 50.0, 1e-5, 40.0, 1e5),
+    )  # fmt: skip
     record = label.record(
-        np.concatenate(models), np.concatenate([rows.seconds[alone], rows.seconds[region]])
+        np.concatenate([decoding, mixing]),
+        np.concatenate([rows.seconds[alone], rows.seconds[region]]),
     )
-    decode, mixed = ([float(v) for v in p] for p in found)
     return AttentionEfficiency(
         fixed=decode[0],
         per_sequence=decode[2],
@@ -228,5 +224,21 @@ def fit_attention(
         chunk_per_sequence=mixed[2],
         shared=1.0 / mixed[1],
         compute=1.0 / mixed[3],
+        diagonal=mixed[4] / mixed[3],
         calibration=record,
     )
+
+
+def _fit_sum(
+    columns: Sequence[FloatArray],
+    seconds: FloatArray,
+    kept: npt.NDArray[np.bool_],
+    *,
+    start: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+) -> tuple[list[float], FloatArray]:
+    """Coefficients of a sum of columns, and the sum at the rows kept."""
+    table = np.stack(columns)[:, kept]
+    p = _fit(lambda p: np.asarray(p @ table), seconds[kept], [start], low, high)
+    return [float(value) for value in p], np.asarray(p @ table)
