@@ -15,7 +15,7 @@ from makespan.serving.workload import PICOSECONDS, Slo, Workload
 from makespan.serving.workloads.bootstrap import bootstrap
 from makespan.serving.workloads.independent import independent
 from makespan.serving.workloads.shared import conversations
-from makespan.serving.workloads.summary import depths, describe
+from makespan.serving.workloads.summary import describe
 from makespan.serving.workloads.transform import (
     chain_programs,
     closed_loop,
@@ -131,6 +131,13 @@ class TestClasses:
         shares = np.bincount(first + 1, minlength=3) / len(first)
         assert shares.tolist() == pytest.approx([0.25, 0.25, 0.5], abs=0.03)
 
+    def test_clients_of_a_loop_have_requests_of_all_classes(self):
+        """What merely waits for another request is no program: its class is its own."""
+        loop = closed_loop(independent(requests=4000, seed=1), 4)
+        dealt = slos_by_share(loop, [(FAST, 0.3), (None, 0.7)], seed=1)
+        for c in range(4):
+            assert (dealt.slo[c::4] == 0).mean() == pytest.approx(0.3, abs=0.08)
+
     @pytest.mark.parametrize("shares", [[], [(FAST, -1)], [(FAST, 0)], [(FAST, 1), (FAST, 1)]])
     def test_shares_that_are_none_are_refused(self, shares):
         """Shares are not negative, not all 0, and of different classes."""
@@ -244,7 +251,10 @@ class TestLoops:
             assert len(set(chained.arrival[members].tolist())) == 1
             lengths = load.prompt[load.program == program].tolist()
             assert chained.prompt[members].tolist() == lengths
-        assert depths(chained).max(initial=0) <= load.count
+        # Requests of no program keep their times, and as many parents as they had.
+        free, was = chained.program < 0, load.program < 0
+        assert chained.arrival[free].tolist() == load.arrival[was].tolist()
+        assert np.diff(chained.parent_ptr)[free].tolist() == np.diff(load.parent_ptr)[was].tolist()
 
 
 class TestBootstrap:

@@ -4,7 +4,8 @@ Per client ``chunk-N-trace.csv`` without header: beginning of the window (s), ra
 pattern (``Gamma``, ``Weibull`` or empty for none), shape and scale of the gaps in seconds. And
 ``chunk-N-dataset.json``: beginning of a window -> probabilities of token counts, each a mapping
 written as a string (arXiv 2505.09999; github.com/alibaba/ServeGen, Apache-2.0). They are no trace:
-:func:`generate` draws a load from them.
+:func:`generate` draws a load from them. Outputs of reasoning models include the reasoning, whose
+share (``reason_ratio``) is not read.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def slos_by_share(
     drawn = index[Stream(seed, "slo").choices(weights, load.count)]
     said = ", ".join(f"{slo.name if slo else 'none'} {share:g}" for slo, share in shares)
     return _said(
-        replace(load, slo=drawn[leaders(load)], slos=tuple(classes)),
+        replace(load, slo=drawn[_heads(load)], slos=tuple(classes)),
         f"SLO by share ({said}), seed {seed}",
     )
 
@@ -247,21 +247,24 @@ def chain_programs(
     """Each request of a program waits for the program's one before it, and then for a pause.
 
     For traces that state when every turn was sent: with another engine, an answer may come later
-    than the next question of the trace. Requests of a program then become due with its first.
+    than the next question of the trace. Requests of a program then become due with its first, and
+    wait for nothing else. Requests of no program stay as they are.
     """
     position = np.lexsort((np.arange(load.count), load.program))
     same = np.diff(load.program[position]) == 0
     same &= load.program[position][1:] >= 0
     child, parent = position[1:][same], position[:-1][same]
-    leader = leaders(load)
+    pause = _pauses(len(child), think, variable, Stream(seed, "think"))
+    owner = np.repeat(np.arange(load.count), np.diff(load.parent_ptr))
+    free = load.program[owner] < 0
     return _said(
         _rebuilt(
             load,
-            arrival=load.arrival[leader],
+            arrival=load.arrival[_heads(load)],
             parents=(
-                child,
-                parent,
-                _pauses(len(child), think, variable, Stream(seed, "think")),
+                np.concatenate((child, owner[free])),
+                np.concatenate((parent, load.parent[free])),
+                np.concatenate((pause, load.delay[free])),
             ),
         ),
         f"programs chained, think time {think:g} s"
@@ -295,14 +298,20 @@ def _said(load: Workload, what: str) -> Workload:
     return replace(load, source=f"{load.source}, {what}" if load.source else what)
 
 
-def leaders(load: Workload) -> IntArray:
+def _heads(load: Workload) -> IntArray:
     """(n,) first request of the program of each, itself where it is part of none."""
-    leader = np.arange(load.count, dtype=np.int64)
+    head = np.arange(load.count, dtype=np.int64)
     member = load.program >= 0
     if member.any():
         _, first, inverse = np.unique(load.program[member], return_index=True, return_inverse=True)
-        leader[member] = leader[member][first][inverse]
-    # Without a program, what waits belongs to what it waits for: parents come first.
-    for r in np.flatnonzero((np.diff(load.parent_ptr) > 0) & ~member).tolist():
+        head[member] = head[member][first][inverse]
+    return head
+
+
+def leaders(load: Workload) -> IntArray:
+    """(n,) first request of what each belongs to: its program, or else what it waits for."""
+    leader = _heads(load)
+    # Parents come first in the arrays, so that theirs are known.
+    for r in np.flatnonzero((np.diff(load.parent_ptr) > 0) & (load.program < 0)).tolist():
         leader[r] = leader[load.parent[load.parent_ptr[r]]]
     return leader
