@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from makespan.core.errors import OptionError
 from makespan.serving.cost.batch import Batch, Chunk
 from makespan.serving.cost.hardware import hardware
-from makespan.serving.cost.kernels import Host, Kernels
+from makespan.serving.cost.host import Host
+from makespan.serving.cost.kernels import Kernels
 from makespan.serving.cost.models import model
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.operators import step_operators

@@ -13,7 +13,8 @@ from makespan.core.errors import OptionError
 from makespan.serving.cost.batch import Batch, Block, Chunk
 from makespan.serving.cost.energy import relative_energy
 from makespan.serving.cost.hardware import hardware
-from makespan.serving.cost.kernels import Host, Kernels, padded
+from makespan.serving.cost.host import Host, padded
+from makespan.serving.cost.kernels import Kernels
 from makespan.serving.cost.models import model
 from makespan.serving.cost.operators import (
     STEP,
@@ -200,6 +201,12 @@ def test_decodes_beside_a_chunk_read_dearer():
     assert 1.3 < beside.per_context / alone.per_context < 2.5
     group = replace(LLAMA, kv_heads=32)
     alone, beside = (Kernels(PRO, group).attention(chunk=c) for c in (False, True))
+    assert beside.per_context == alone.per_context
+
+
+def test_hopper_packs_the_heads_that_share_a_key():
+    """FlashAttention 3 reads each key once beside a chunk, too."""
+    alone, beside = (Kernels(H100, QWEN).attention(chunk=chunk) for chunk in (False, True))
     assert beside.per_context == alone.per_context
 
 

@@ -5,7 +5,7 @@ from makespan.serving.cost.batch import Block as Block
 from makespan.serving.cost.batch import Chunk as Chunk
 from makespan.serving.cost.calibration.record import Calibration as Calibration
 from makespan.serving.cost.hardware import Hardware as Hardware
-from makespan.serving.cost.kernels import Host as Host
+from makespan.serving.cost.host import Host as Host
 from makespan.serving.cost.memory import kv_blocks as kv_blocks
 from makespan.serving.cost.models import ModelShape as ModelShape
 from makespan.serving.cost.models import model as model

@@ -117,6 +117,14 @@ _LINK_H100 = _all_reduce("h100", "h100_dgx", (
     (8, 3.051e-5, 5.025e-12, 994, 0.0539, 0.1049)))  # fmt: skip
 
 
+# FlashAttention 3, the kernel for Hopper, packs the query heads that share a key whenever sequences
+# differ in length (hopper/heuristics.h, should_pack_gqa), so that decodes are no dearer beside a
+# chunk: a ``shared`` so large that reading by KV heads decides.
+_ATTENTION_HOPPER = AttentionEfficiency(
+    1.25e-5, 1.5e-7, 0.85, 4.0e-6, 1.2e-6, 16.0, 0.64, 700.0, _inferred(
+        "hopper-attention", "as RTX 4090 and RTX PRO 6000, with packed query heads"))  # fmt: skip
+
+
 def _like(line: Line, id: str, scale: float, why: str) -> Line:
     return Line(line.fixed, line.slope * scale, _inferred(id, why))
 
@@ -186,7 +194,8 @@ def _cpu(name: str, bandwidth: float, why: str, kind: Literal["inferred"] = "inf
 
 
 _A100 = _efficiency("a100", _GEMM_A100, _SMALL_A100, all_reduce=_LINK_A100)
-_H100 = _efficiency("h100", _GEMM_H100, _SMALL_H100, experts=_EXPERTS_H100, all_reduce=_LINK_H100)
+_H100 = _efficiency("h100", _GEMM_H100, _SMALL_H100, experts=_EXPERTS_H100,
+                    attention=_ATTENTION_HOPPER, all_reduce=_LINK_H100)  # fmt: skip
 _A800 = _efficiency("a800", _GEMM_A100, _SMALL_A100, all_reduce=tuple(
     (workers, _like(line, f"a800-allreduce{workers}", 1.5, "A100 at two thirds of its links"))
     for workers, line in _LINK_A100))  # fmt: skip
@@ -196,7 +205,7 @@ _H200 = _efficiency(
         "h200-gemm", "as the H100, which has the same cores")),
     (_like(_SMALL_H100[0], "h200-norm", 3350 / 4800, "H100, by bandwidth"),
      _like(_SMALL_H100[1], "h200-activation", 3350 / 4800, "H100, by bandwidth")),
-    experts=_EXPERTS_H100, all_reduce=_LINK_H100,
+    experts=_EXPERTS_H100, attention=_ATTENTION_HOPPER, all_reduce=_LINK_H100,
 )  # fmt: skip
 _RTX_4090 = _efficiency("rtx4090", _GEMM_4090, _SMALL_4090, attention=_ATTENTION_4090,
                         sampling=_SAMPLING_4090)  # fmt: skip

@@ -10,7 +10,7 @@ number of sequences, and parts linear in the context and in the pairs of chunks,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from makespan.core.vocabulary import IntArray
 from makespan.serving.cost.calibration.record import Calibration
 from makespan.serving.cost.calibration.tables import activation_bytes, norm_bytes
 from makespan.serving.cost.hardware import Efficiency, Hardware, Line
+from makespan.serving.cost.host import Host, padded
 from makespan.serving.cost.models import ModelShape
 from makespan.serving.cost.popularity import Popularity, uniform
 from makespan.serving.cost.roofline import gemm_bytes, gemm_flops
@@ -27,48 +28,6 @@ from makespan.serving.cost.roofline import gemm_bytes, gemm_flops
 FloatArray = npt.NDArray[np.floating]
 
 ACTIVATION_BYTES: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the CPU that feeds the GPU adds to a step.
-
-    Attributes
-    ----------
-    mode
-        ``graph``: a recorded graph is replayed; scheduling, sampling and the like cost ``fixed``
-        seconds, and small batches are padded to the sizes recorded. ``eager``: kernels are launched
-        one by one, and the GPU waits where their work is shorter than their launches.
-    fixed
-        Seconds of every step. The default is an order of magnitude of vLLM V1, not a measurement.
-    launch
-        Seconds per launch.
-    kernels
-        Launches per layer.
-    """
-
-    mode: Literal["graph", "eager"] = "graph"
-    fixed: float = 1.0e-3
-    launch: float = 5e-6
-    kernels: int = 8
-
-    def __post_init__(self) -> None:
-        if self.mode not in {"graph", "eager"}:
-            raise OptionError(f"host mode is {self.mode!r}", hint="graph or eager")
-        if not (self.fixed >= 0 and self.launch >= 0 and self.kernels >= 0):
-            raise OptionError(f"impossible host overhead {self}")
-
-
-def padded(tokens: IntArray) -> IntArray:
-    """Rows of the recorded graph that serves ``tokens``; vLLM's sizes, up to 512 tokens.
-
-    They are 1, 2, 4, then every 8th up to 256 and every 16th up to 512 (vLLM 0.11 and later,
-    ``cudagraph_capture_sizes``). Larger batches are not padded.
-    """
-    by_eight = -(-tokens // 8) * 8
-    by_sixteen = -(-tokens // 16) * 16
-    small = np.where(tokens <= 2, tokens, np.where(tokens <= 4, 4, by_eight))
-    return np.where(tokens <= 256, small, np.where(tokens <= 512, by_sixteen, tokens))
 
 
 class Work(NamedTuple):
@@ -429,12 +388,5 @@ class Kernels:
         return 4 * heads * self.shape.head_dim
 
     def waiting(self, busy: FloatArray | float) -> FloatArray | float:
-        """Seconds that the host adds to a step whose kernels take ``busy`` without the context.
-
-        Launches run ahead of the GPU; reading a long context is left out of what hides them, which
-        keeps steps linear in the context and errs towards slow.
-        """
-        if self.host.mode == "graph":
-            return self.host.fixed
-        launches = self.host.launch * (self.host.kernels * self.shape.layers + 5)
-        return self.host.fixed + np.maximum(launches - busy, 0.0)
+        """Seconds that the host adds to a step whose kernels take ``busy`` without the context."""
+        return self.host.waiting(busy, self.shape.layers)

@@ -26,7 +26,8 @@ from makespan.core.vocabulary import IntArray
 from makespan.serving.cost.calibration.record import Calibration
 from makespan.serving.cost.error_band import calibration_of
 from makespan.serving.cost.hardware import Hardware, hardware
-from makespan.serving.cost.kernels import Attention, Host, Kernels, Work
+from makespan.serving.cost.host import Host
+from makespan.serving.cost.kernels import Attention, Kernels, Work
 from makespan.serving.cost.models import ModelShape, model
 from makespan.serving.cost.operators import windowed
 from makespan.serving.cost.popularity import Popularity
@@ -147,8 +148,10 @@ class OperatorCost:
         sequences: int = 1024,
     ) -> OperatorCost:
         """Cost of a model on a device, known ones by name; :class:`Kernels` has the options."""
-        kernels = Kernels(hardware(device), model(shape), tp, host or Host(), popularity, all_reduce_fixed,
-                          expert_parallel, peers)  # fmt: skip
+        kernels = Kernels(
+            hardware(device), model(shape), tp, host or Host(), popularity, all_reduce_fixed,
+            expert_parallel, peers,
+        )  # fmt: skip
         return cls(kernels, tokens=tokens, sequences=sequences)
 
     def __repr__(self) -> str:

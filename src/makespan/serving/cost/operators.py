@@ -21,7 +21,8 @@ from makespan.core.errors import OptionError
 from makespan.core.vocabulary import IntArray
 from makespan.serving.cost.batch import Batch, Block, Chunk
 from makespan.serving.cost.hardware import Hardware, hardware
-from makespan.serving.cost.kernels import Host, Kernels, Work
+from makespan.serving.cost.host import Host
+from makespan.serving.cost.kernels import Kernels, Work
 from makespan.serving.cost.models import ModelShape, model
 from makespan.serving.cost.popularity import Popularity
 
@@ -135,8 +136,10 @@ def operators(
     cpu
         What computes offloaded attention; needed if there is any.
     """
-    kernels = Kernels(hardware(device), model(shape), tp, host or Host(), popularity, all_reduce_fixed,
-                      expert_parallel, peers)  # fmt: skip
+    kernels = Kernels(
+        hardware(device), model(shape), tp, host or Host(), popularity, all_reduce_fixed,
+        expert_parallel, peers,
+    )  # fmt: skip
     return step_operators(kernels, batch, None if cpu is None else hardware(cpu))
 
 
