@@ -175,6 +175,34 @@ def test_a_wrong_name_is_met_with_the_nearest():
         generate("independent", {"request": 2})
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("independent", {"arrivals": "uniform"}, "no arrivals 'uniform'"),
+        ("independent", {"lengths": "azure"}, "no published lengths 'azure'"),
+        ("independent", {"rate": -1.0}, "rate is -1"),
+        ("independent", {"requests": 100, "rate": 1e-8}, "days"),
+        ("burst-lookalike", {"prompt_mean": 1e9}, "power law of mean"),
+        ("shared-prefixes", {"skew": 21.0}, "skew is 21"),
+        ("shared-prefixes", {"skew": float("inf")}, "skew is inf"),
+        ("shared-prefixes", {"question_tokens": 0}, "mean is 0"),
+        ("conversations", {"turns": 0.5}, "turns is 0.5"),
+        ("agents", {"kind": "chess"}, "no agents 'chess'"),
+        ("agents", {"tool_times": "normal"}, "no tool times 'normal'"),
+        ("agents", {"hang": 2.0}, "hang is 2"),
+        ("agents", {"scale_tokens": 0.0}, "scale_tokens is 0"),
+        ("compound", {"kind": "chess"}, "no tasks of kind 'chess'"),
+        ("compound", {"rounds": 2000}, "rounds 2000"),
+        ("service-mix", {"compound_share": 0.7, "deadline_share": 0.7}, "both is 1.4"),
+        ("text2sql", {"slo_scale": -1.0}, "slo_scale is -1"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(name, parameters, message):
+    """The parameter at fault is named."""
+    with pytest.raises(OptionError, match=message):
+        generate(name, parameters)
+
+
 class TestShared:
     """Prompts that share prefixes."""
 

@@ -296,6 +296,21 @@ WRONG_LINES = {
     "own csv content": (samples.OWN_CSV.replace("1 2 3", "1 x 3"), 4, "content is 'x'"),
     "own csv class": (samples.OWN_CSV.replace("5,,code", "5,fast,code"), 3, "unknown SLO class 'fast'"),
     "own csv column": (samples.OWN_CSV.replace("program", "programme"), 1, "unknown column"),
+    "own csv quotes": (samples.OWN_CSV.replace("0.25", '"0.25'), 3, "quotes"),
+    "own csv fields": (samples.OWN_CSV.replace("0.25,", ""), 3, "8 fields"),
+    "own csv twice": (samples.OWN_CSV.replace("program", "slo"), 1, "column 'slo' occurs twice"),
+    "own csv output": (samples.OWN_CSV.replace("output_tokens", "outputs"), 1, "no known workload"),
+    "own csv two times": (samples.OWN_CSV.replace("program", "arrival_ms"), 1, "2 columns for arrival"),
+    "own csv empty time": (samples.OWN_CSV.replace("0.25,50", ",50"), 3, "there is no arrival"),
+    "own jsonl labels": (samples.OWN_JSONL.replace('["x"]', '["x", "x"]'), 1, "a label occurs twice"),
+    "own jsonl names": (samples.OWN_JSONL.replace('["x"]', '[""]'), 1, "labels must be a list of names"),
+    "own jsonl slos": (samples.OWN_JSONL.replace('[{"name": "fast", "ttft_ps": 2000000000000}]', "[3]"), 1, "a list of objects"),
+    "own jsonl name": (samples.OWN_JSONL.replace('"mine"', "5"), 1, "name is 5"),
+    "own jsonl parents": (samples.OWN_JSONL.replace("[0]", "0"), 3, "parents is 0"),
+    "own jsonl huge": (samples.OWN_JSONL.replace("2.5", "1e999"), 2, "out of range"),
+    "own jsonl digits": (samples.OWN_JSONL.replace("2.5", "2." + "5" * 99), 2, "too long"),
+    "azure long": (samples.AZURE_2023.replace("4808", "0" * 60 + "1"), 2, "ContextTokens"),
+    "burstgpt long": (samples.BURSTGPT.replace("GPT-4", "x" * 201), 4, "at most 200 bytes"),
     "own jsonl label": (samples.OWN_JSONL.replace('"label": "x"', '"label": "y"'), 3, "unknown label 'y'"),
     "own jsonl time": (samples.OWN_JSONL.replace('"arrival_us": 3', '"arrival_s": 1e30'), 3, "arrival_s"),
     "own jsonl slo": (samples.OWN_JSONL.replace("ttft_ps", "ttft_s"), 1, "unknown term 'ttft_s'"),
@@ -334,6 +349,51 @@ def test_what_is_no_workload_is_refused(text, message):
     """What is no workload is refused."""
     with pytest.raises(FormatError, match=message):
         read_workload(text)
+
+
+WRONG_CLIENTS = {
+    "a field too many": (samples.SERVEGEN_TRACE.replace(",0,0\n", ",0,0,0\n"), None, "line 2"),
+    "a pattern": (samples.SERVEGEN_TRACE.replace("Gamma", "Pareto"), None, "line 1"),
+    "no number": (samples.SERVEGEN_TRACE.replace("0.166", "x"), None, "line 3: 'x' is no number"),
+    "below 0": (samples.SERVEGEN_TRACE.replace("4.0", "-4.0"), None, "line 3: -4.0 is out of range"),
+    "half a second": (samples.SERVEGEN_TRACE.replace("600", "600.5"), None, "begins at 600.5 s"),
+    "a shape": (samples.SERVEGEN_TRACE.replace("0.6", "0.001"), None, "line 3: shape 0.001"),
+    "order": (samples.SERVEGEN_TRACE.replace("600", "1300"), None, "does not come after 1300 s"),
+    "a window": (None, samples.SERVEGEN_DATASET.replace('"600"', '"x"'), "window 'x'"),
+    "no lengths": (None, '{"0": {"input_tokens": "{}", "output_tokens": "{}"}}', "no window has"),
+    "no string": (None, samples.SERVEGEN_DATASET.replace('"{3: 1.0}"', "3"), "is no mapping"),
+    "no pair": (None, samples.SERVEGEN_DATASET.replace("{3: 1.0}", "{3; 1.0}"), "has '3; 1.0'"),
+    "no weight": (None, samples.SERVEGEN_DATASET.replace("{3: 1.0}", "{3: 1.0.0}"), "has '3: 1.0.0'"),
+    "a weight above 1": (None, samples.SERVEGEN_DATASET.replace("{3: 1.0}", "{3: 7}"), "has '3: 7'"),
+    "weights": (None, samples.SERVEGEN_DATASET.replace("{3: 1.0}", "{3: 0.1}"), "sum to 0.1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG_CLIENTS)
+def test_a_wrong_client_is_refused(case):
+    """What is wrong in either file of a client is said."""
+    trace, dataset, message = WRONG_CLIENTS[case]
+    with pytest.raises(FormatError, match="^(trace|data)") as caught:
+        client(
+            Text(trace or samples.SERVEGEN_TRACE, "trace"),
+            Text(dataset or samples.SERVEGEN_DATASET, "data"),
+        )
+    assert message in str(caught.value)
+
+
+def test_a_run_with_wrong_settings_is_refused():
+    """Settings that no engine can have are the file's fault."""
+    for wrong in (
+        samples.RUN_META.replace("2588", "1"),
+        samples.RUN_META.replace("2048", "16"),
+        samples.RUN_META.replace("256", '"many"'),
+        "[]",
+    ):
+        with pytest.raises(FormatError, match="meta"):
+            recorded_run(Text(samples.RUN, "run"), Text(wrong, "meta"))
+    days = samples.RUN.replace("27554.231018618", "9999999.5")
+    with pytest.raises(FormatError, match="more than 53 days"):
+        recorded_run(Text(days, "run"))
 
 
 class TestOptions:

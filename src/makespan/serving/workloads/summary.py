@@ -196,15 +196,13 @@ def shared_blocks(load: Workload) -> IntArray:
 
 def depths(load: Workload) -> IntArray:
     """(n,) most requests in a chain of parents before each."""
-    depth = np.zeros(load.count, dtype=np.int64)
-    owner = np.repeat(np.arange(load.count), np.diff(load.parent_ptr))
-    # Parents come first in the arrays, but a pass per level is vectorised and levels are few.
-    while True:
-        longer = depth.copy()
-        np.maximum.at(longer, owner, depth[load.parent] + 1)
-        if (longer == depth).all():
-            return depth
-        depth = longer
+    # A plain loop: parents come first, and a closed loop has chains of thousands, for which a pass
+    # of arrays per level would take long.
+    depth = [0] * load.count
+    ptr, parent = load.parent_ptr.tolist(), load.parent.tolist()
+    for r in np.flatnonzero(np.diff(load.parent_ptr)).tolist():
+        depth[r] = 1 + max(depth[p] for p in parent[ptr[r] : ptr[r + 1]])
+    return np.array(depth, dtype=np.int64)
 
 
 def _seen_before(content: IntArray, owner: IntArray) -> BoolArray:
