@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 
 import pytest
@@ -13,15 +13,20 @@ from hypothesis import strategies as st
 from makespan.core.errors import FormatError, OptionError
 from makespan.io.text import Text
 from makespan.serving.cost import hardware as module
+from makespan.serving.cost.calibration.record import Calibration
 from makespan.serving.cost.devices import DEVICES
 from makespan.serving.cost.hardware import (
+    AttentionEfficiency,
     Figure,
     Hardware,
+    Line,
     hardware,
     hardware_names,
     register,
 )
 from makespan.serving.cost.hardware_json import read_hardware, write_hardware
+
+RECORD = Calibration("test", "inferred", "made up")
 
 
 @pytest.fixture(autouse=True)
@@ -158,3 +163,22 @@ def test_damaged_files_are_read_or_refused(place: int, piece: str, cut: int):
     except FormatError:
         return
     assert found.bandwidth.value > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Figure(-1.0, "specification", "x"), "a figure is -1"),
+        (lambda: Figure(1.0, "guessed", "x"), "a figure is 'guessed'"),
+        (lambda: Line(-1.0, 0.0, RECORD), "impossible line"),
+        (lambda: AttentionEfficiency(0, 0, 0, 0, 0, 1, 1, 0, RECORD), "impossible attention"),
+        (lambda: AttentionEfficiency(0, 0, 1, 0, 0, 1, 1, -1, RECORD), "impossible attention"),
+        (lambda: replace(hardware("T4"), kind="tpu"), "is a 'tpu'"),
+        (lambda: replace(hardware("T4"), bandwidth=Figure(0.0, "inferred", "x")), "no bandwidth"),
+        (lambda: replace(hardware("T4"), efficiency=None), "computes nothing"),
+    ],
+)
+def test_impossible_devices_are_refused(make: Callable[[], object], message: str):
+    """At construction, with the reason."""
+    with pytest.raises(OptionError, match=message):
+        make()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from makespan.core.errors import OptionError
 from makespan.serving.cost.batch import Batch, Block, Chunk
 from makespan.serving.cost.energy import relative_energy
-from makespan.serving.cost.hardware import hardware
+from makespan.serving.cost.hardware import Figure, hardware
 from makespan.serving.cost.host import Host, padded
 from makespan.serving.cost.kernels import Kernels
 from makespan.serving.cost.models import model
@@ -336,6 +336,42 @@ def test_impossible_options_are_refused(options: dict, message: str):
         operators(A100, LLAMA, batch=Batch(decode=(5,)), **options)
 
 
+def test_heads_that_cannot_be_shared_out_are_refused():
+    """Six KV heads on four GPUs."""
+    with pytest.raises(OptionError, match="6 KV heads over 4 GPUs"):
+        Kernels(A100, replace(LLAMA, heads=12, kv_heads=6), 4)
+
+
+def test_gpus_without_any_link_cannot_share_a_model():
+    """Without NVLink the host link is used; without either there is no way."""
+    nothing = Figure(0.0, "inferred", "none")
+    by_host = Kernels(hardware("L40S"), LLAMA, 2).all_reduce(2)
+    assert by_host.slope == pytest.approx(2 * 1 / 2 / (0.7 * 32e9))
+    assert by_host.calibration.kind == "inferred"
+    lonely = replace(hardware("L40S"), host_link=nothing)
+    with pytest.raises(OptionError, match="no link to other GPUs"):
+        Kernels(lonely, LLAMA, 2).all_reduce(2)
+    with pytest.raises(OptionError, match="no link to a host"):
+        copy_seconds(lonely, 1.0)
+
+
+def test_records_behind_operators():
+    """A fit counts where it was made; beyond, its use is an inference."""
+    plain, sliced, latent = Kernels(PRO, QWEN), Kernels(PRO, QWEN, 2), Kernels(PRO, DEEPSEEK)
+    quarter = Kernels(PRO, replace(LLAMA, weight_bytes=0.5))
+    assert plain.calibration("experts").kind == "fitted"
+    assert sliced.calibration("experts").kind == "inferred"
+    assert Kernels(PRO, QWEN, 2, expert_parallel=True).calibration("experts").kind == "fitted"
+    assert plain.calibration("attention").kind == "fitted"
+    assert latent.calibration("attention").kind == "inferred"
+    assert plain.calibration("qkv").kind == "fitted"
+    assert quarter.calibration("qkv").kind == "inferred"
+    assert plain.calibration("host").kind == "inferred"
+    assert Kernels(A100, LLAMA, 2).calibration("all_reduce").kind == "fitted"
+    shared = Kernels(PRO, QWEN, expert_parallel=True, peers=2)
+    assert shared.calibration("exchange").kind == "inferred"
+
+
 def test_impossible_batches_are_refused():
     """Impossible batches are refused."""
     for bad in ((0,), (5, -1), (5, 0, 3, 3), (5, 0, -1)):
@@ -345,3 +381,5 @@ def test_impossible_batches_are_refused():
         Batch(decode=(0,))
     with pytest.raises(OptionError, match="host mode"):
         Host("lazy")
+    with pytest.raises(OptionError, match="impossible host"):
+        Host(fixed=-1.0)

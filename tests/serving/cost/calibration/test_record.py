@@ -96,6 +96,15 @@ def test_what_is_wrong_is_named(change: dict, message: str):
         Calibration.from_json(json.dumps(document))
 
 
+@pytest.mark.parametrize(
+    "change", [{"kind": "measured"}, {"error": float("nan")}, {"inferred": 1.5}, {"date": "1.2.26"}]
+)
+def test_impossible_records_are_refused(change: dict):
+    """At construction as in files."""
+    with pytest.raises(OptionError, match="calibration 'gemm'"):
+        replace(GEMM, **change)
+
+
 def test_records_do_not_nest_without_end():
     """A file of a thousand levels is refused, not recursed into."""
     text = json.loads(GEMM.to_json())
