@@ -34,6 +34,9 @@ def kv_blocks(
 ) -> int:
     """KV blocks that fit beside a model; layers with a window are counted in full.
 
+    This is vLLM's ``num_gpu_blocks``. It keeps one of them for itself, so that
+    ``EngineSettings.blocks`` is one less.
+
     Parameters
     ----------
     device, shape, tp

@@ -90,10 +90,12 @@ class Calibration:
     def label(self) -> str:
         """Name and error band, to print beside a figure."""
         words = []
-        if not self.calibrated:
-            words.append(f"uncalibrated: {self.kind}")
         if self.inferred:
             words.append(f"{self.inferred:.0%} of the time inferred")
+        elif not self.calibrated:
+            words.append(self.kind)
+        if not self.calibrated:
+            words[0] = f"uncalibrated: {words[0]}"
         if self.error is not None:
             words.append(f"error {self.error:.1%}")
         elif self.calibrated:
