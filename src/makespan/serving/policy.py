@@ -121,6 +121,24 @@ class Policy:
         """Who of the running gives up its memory, where one more block is needed."""
         return running[-1]
 
+    def retain(self, request: int, engine: EngineView) -> int | None:
+        """Until when to keep what a request leaves in memory, as it ends; None: do not.
+
+        What is kept cannot be evicted before that time, before somebody of the same program is
+        admitted, or before :meth:`unpin` gives it up. It outlives the time while one of its
+        program waits.
+        """
+        return None
+
+    def unpin(self, pinned: Sequence[int], request: int, engine: EngineView) -> int | None:
+        """Whose memory to keep no longer, for a request that lacks some; None: nobody's.
+
+        Asked for a running request before any is preempted, and for the head of the queue before it
+        is refused; while nothing runs, None is taken for the first of ``pinned``, which are in the
+        order in which they ended.
+        """
+        return pinned[0] if request in engine.running() else None
+
     def wake(self, engine: EngineView) -> int | None:
         """When to ask ``order`` and ``admit`` again though nothing happens; None: never."""
         return None

@@ -64,7 +64,7 @@ def compare(
         raise OptionError(f"{instances} instances", hint="there must be at least one")
     if router not in ROUTERS:
         raise OptionError(f"no router is called {router!r}", hint=f"there are {', '.join(ROUTERS)}")
-    makers = [policy_maker(name, workload, seed=seed) for name in policies]
+    makers = [policy_maker(name, workload, cost, seed=seed) for name in policies]
     arms = []
     for name, maker in zip(policies, makers, strict=True):
         if on_arm:

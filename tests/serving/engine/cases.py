@@ -81,6 +81,26 @@ class Everything(ShortestPrompt, LongestVictim):
         self.log.append(("finished", engine.now, request, engine.free_blocks))
 
 
+class Keeps(Policy):
+    """Keeps what some requests leave for a while, and gives up the latest first."""
+
+    def retain(self, request: int, engine: EngineView) -> int | None:
+        """See the base class."""
+        return engine.now + (10**9 << (request % 12)) if request % 3 else None
+
+    def unpin(self, pinned: Sequence[int], request: int, engine: EngineView) -> int | None:
+        """See the base class."""
+        return pinned[-1] if request in engine.running() or request % 2 else None
+
+
+class KeepsAll(Policy):
+    """Keeps everything for long."""
+
+    def retain(self, request: int, engine: EngineView) -> int | None:
+        """See the base class."""
+        return engine.now + 10**12
+
+
 class ByMemory(Router):
     """Routes to the engine with most free blocks."""
 
@@ -105,7 +125,7 @@ class ByContext(Router):
 
 
 POLICIES = (
-    Policy, ShortestPrompt, CheapestVictim, LongestVictim, Picky, WatchesContext, Aging, Everything,
+    Policy, ShortestPrompt, CheapestVictim, LongestVictim, Picky, WatchesContext, Aging, Everything, Keeps, KeepsAll,
 )  # fmt: skip
 ROUTERS: tuple[Callable[[], Router], ...] = (Router, RoundRobin, ByMemory, ByContext)
 
@@ -133,6 +153,7 @@ def random_case(seed: int) -> dict[str, Any]:
             if g.random() < 0.5:
                 parents[r] = sorted({g.randrange(r) for _ in range(g.randint(1, 2))})
     delay = [g.choice((0, 1, 10**10, g.randrange(10**11))) for p in parents for _ in p]
+    program = [g.randrange(6) - 1 for _ in range(n)]
     engines, seqs = g.randint(1, 3), g.choice((1, 2, 4, 16, 64))
     blocks = max(-(-(p + o) // size) for p, o in zip(prompt, output, strict=True))
     if g.random() < 0.1:
@@ -152,6 +173,7 @@ def random_case(seed: int) -> dict[str, Any]:
         np.array(arrival),
         np.array(prompt),
         np.array(output),
+        program=np.array(program),
         parent_ptr=np.cumsum([0, *map(len, parents)]),
         parent=np.array([p for ps in parents for p in ps], dtype=np.int64),
         delay=np.array(delay, dtype=np.int64),

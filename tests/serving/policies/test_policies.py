@@ -16,11 +16,13 @@ from makespan.serving.engine.reference import Reference
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.policies.admission import Aggressive, Conservative
 from makespan.serving.policies.catalogue import POLICIES, policy_maker
+from makespan.serving.policies.continuum import Continuum, Pauses
 from makespan.serving.policies.past_future import PastFuture
 from makespan.serving.policies.peak import peak_blocks, peak_tokens
 from makespan.serving.record import Fate
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Slo, Workload
+from makespan.serving.workloads.catalogue import generate
 from tests.serving.engine.cases import random_case
 
 COST = LinearCost(10**10, 10**8, 10**5, 10**7)
@@ -111,10 +113,10 @@ def test_lengths_are_drawn_from_what_is_left_of_the_past(past: list[int], had: i
     if not had:
         assert set(left.tolist()) <= set(past)
         return
-    above = sorted({p for p in past if p > had})
+    above = [p for p in past if p > had]
     assert (left >= 0).all()
     assert (left + had <= max(200, had, *past)).all()
-    if len(above) == 1 and above[0] == 200:
+    if above == [200]:
         # The points are what it had and the cap: uniform between them.
         assert left.mean() == pytest.approx((200 - had) / 2, abs=0.15 * (200 - had) + 1)
 
@@ -143,3 +145,43 @@ def test_conservative_counts_caps_by_blocks() -> None:
             workload, EngineSettings(blocks=blocks), COST, policy=Conservative
         )
         assert (record.admitted[0] == record.admitted[1]) == together
+
+
+def agents(seed: int) -> dict[str, Any]:
+    """Agents whose contexts do not all fit, with tools of a second."""
+    workload = generate("agents", {"sessions": 25, "rate": 3.0, "scale_tokens": 0.05}, seed=seed)
+    return {"workload": workload, "settings": EngineSettings(blocks=700), "cost": COST}
+
+
+def test_contexts_that_are_kept_are_found_by_the_next_turn() -> None:
+    """More of the prompts is found than without keeping, and everybody is served."""
+    found = {}
+    for name in ("program-fcfs", "continuum"):
+        case = agents(3)
+        maker = policy_maker(name, case["workload"], COST)
+        record = simulate_serving(**case, policy=maker)
+        assert (record.fate == Fate.FINISHED).all()
+        found[name] = int(record.hits.sum())
+    assert found["continuum"] > found["program-fcfs"]
+
+
+@given(st.lists(st.floats(0.01, 50.0), min_size=1, max_size=30), st.floats(0.0, 60.0))
+def test_the_time_to_live_is_the_best_of_all(pauses: list[float], benefit: float) -> None:
+    """No other time, of a fine grid and the pauses themselves, has a greater gain."""
+    values = sorted(pauses)
+    best = Pauses(values).best(benefit)
+
+    def gain(ttl: float) -> float:
+        return sum(v <= ttl for v in values) / len(values) * benefit - ttl
+
+    assert all(gain(ttl) <= gain(best) + 1e-9 for ttl in [0.0, *values, *np.linspace(0, 60, 200)])
+
+
+def test_before_pauses_are_known_an_exponential_law_is_assumed() -> None:
+    """Its optimum is the logarithm of the benefit in seconds, none below one second."""
+    policy = Continuum(agents(0)["workload"])
+    policy.delays.append(5.0)
+    assert policy.time_to_live(100, "bash") == pytest.approx(np.log(5.0))
+    policy.delays.clear()
+    policy.delays.append(0.5)
+    assert policy.time_to_live(100, "bash") == 0.0

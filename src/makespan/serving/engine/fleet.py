@@ -101,6 +101,8 @@ class Fleet:
                 engine.land(time)
             for request in engine.commit():
                 self._release(request, time)
+                if request in engine.pins:
+                    heapq.heappush(self.events, (engine.pins[request], _WAKE, index, 0))
             self._post(engine, time, _LAUNCH)
         elif kind == _LAUNCH:
             self.pending[index] = False

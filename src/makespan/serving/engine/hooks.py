@@ -14,7 +14,9 @@ class Hooks:
         "finished",
         "order",
         "policy",
+        "retain",
         "time_varying",
+        "unpin",
         "victim",
         "wake",
         "window",
@@ -25,6 +27,8 @@ class Hooks:
         self.policy = policy
         self.order = policy.order if kind.order is not Policy.order else None
         self.admit = policy.admit if kind.admit is not Policy.admit else None
+        self.retain = policy.retain if kind.retain is not Policy.retain else None
+        self.unpin = policy.unpin
         self.victim = policy.victim if kind.victim is not Policy.victim else None
         self.wake = policy.wake if kind.wake is not Policy.wake else None
         self.arrived = policy.arrived if kind.arrived is not Policy.arrived else None

@@ -17,17 +17,17 @@ from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.cohort import NEVER, Cohort
 from makespan.serving.engine.glide import Glide
 from makespan.serving.engine.hooks import Hooks
+from makespan.serving.engine.keeping import Keeping
 from makespan.serving.engine.memory import Found, Memory
 from makespan.serving.engine.requests import Requests
 from makespan.serving.engine.shortage import squeeze
-from makespan.serving.engine.view import InstanceView
 from makespan.serving.policy import Policy
 from makespan.serving.settings import EngineSettings
 
 _NOBODY: Final[set[int]] = set()
 
 
-class Instance(InstanceView):
+class Instance(Keeping):
     """One engine; also the view of it that policies get.
 
     Attributes
@@ -76,6 +76,7 @@ class Instance(InstanceView):
         self.queue: deque[int] = deque()
         self.batch: dict[int, int] = {}
         self.partial: int | None = None
+        self.pins = {}
         self.glide: Glide | None = None
         self.in_flight = self.refused = self.changed = self.squeezed = False
         self.given: dict[int, int] = {}
@@ -160,6 +161,8 @@ class Instance(InstanceView):
 
         Sets off a glide where it can, else one step.
         """
+        if self.pins:
+            self.expire()
         if not self.batch and not self.queue:
             return NEVER
         self.events += 1
@@ -204,9 +207,11 @@ class Instance(InstanceView):
     def _finish(self, request: int, computed: int) -> None:
         requests = self.requests
         del self.batch[request]
-        self.memory.release(request, computed)
         requests.last[request] = self.now
         requests.generated[request] = requests.output[request]
+        requests.computed[request] = computed
+        if not (self.hooks.retain and self.settings.enable_prefix_caching and self.pin(request)):
+            self.memory.release(request, computed)
 
     def _watch(self, request: int) -> None:
         """Remember shared pieces that a request will yet generate; nobody can find them before."""
@@ -371,22 +376,31 @@ class Instance(InstanceView):
             request = queue[0]
             length = requests.prompt[request] + requests.generated[request]
             found = self._find(request, (length - 1) // size)
-            hit = found.shared + found.private
-            if -(-length // size) - hit + found.idle > memory.free or (
+            while not self._fits(length, found) and self.give_up(request):
+                found = self._find(request, (length - 1) // size)
+            if not self._fits(length, found) or (
                 hooks.admit and self.batch and not hooks.admit(request, self)
             ):
                 self.refused = True
                 break
+            hit = found.shared + found.private
             queue.popleft()
             self.admissions += 1
             self.batch[request] = self.admissions
             memory.hold(request, found)
+            if self.pins:
+                self.take_over(request)
             requests.computed[request] = hit * size
             requests.hits[request] += hit * size
             if requests.admitted[request] < 0:
                 requests.admitted[request] = self.now
                 requests.hit[request] = hit * size
             budget -= self._compute(request, min(length - hit * size, budget), step)
+
+    def _fits(self, length: int, found: Found) -> bool:
+        """Whether the whole of a sequence fits into memory, given what is there of it."""
+        missing = -(-length // self.block_size) - found.shared - found.private
+        return missing + found.idle <= self.memory.free
 
     def _find(self, request: int, most: int) -> Found:
         chain = self.requests.chain[request]

@@ -46,6 +46,7 @@ class PlainInstance:
         self.flight: dict[int, int] | None = None
         self.given: dict[int, int] = {}
         self.again: int | None = None
+        self.pins: dict[int, int] = {}
         self.idle: OrderedDict[int, None] = OrderedDict.fromkeys(range(settings.blocks))
         self.references = [0] * settings.blocks
         self.content: list[Hashable] = [None] * settings.blocks
@@ -184,6 +185,9 @@ class PlainInstance:
 
     def schedule(self) -> None:
         """Launch one step."""
+        self.expire()
+        if not self.load:
+            return
         budget = self.settings.max_num_batched_tokens
         plan: dict[int, int] = {}
         self.given = plan
@@ -193,6 +197,8 @@ class PlainInstance:
             request = self.batch[place]
             tokens = min(self.tokens(request) - self.state.computed[request], budget)
             while request in self.batch and self.blocks_missing(request, tokens) > len(self.idle):
+                if self.give_up(request):
+                    continue
                 victim = self.policy.victim(list(self.batch), self)
                 if victim in plan:
                     budget += plan.pop(victim)
@@ -222,16 +228,10 @@ class PlainInstance:
             self.queue[:window] = self.policy.order(self.queue[:window], self)
         while self.queue and budget > 0 and len(self.batch) < settings.max_num_seqs:
             request = self.queue[0]
-            hits: list[int] = []
-            if settings.enable_prefix_caching:
-                for j in range((self.tokens(request) - 1) // self.block_size):
-                    places = self.places.get(self.name_of(request, j))
-                    if not places:
-                        break
-                    hits.append(places[0])
-            idle = sum(self.references[block] == 0 for block in hits)
-            needed = -(-self.tokens(request) // self.block_size) - len(hits)
-            if needed + idle > len(self.idle):
+            hits = self.hits_of(request)
+            while not self.fits(request, hits) and self.give_up(request):
+                hits = self.hits_of(request)
+            if not self.fits(request, hits):
                 break
             if self.batch and not self.policy.admit(request, self):
                 break
@@ -241,6 +241,9 @@ class PlainInstance:
                     del self.idle[block]
                 self.references[block] += 1
             state.table[request] = hits
+            program = state.workload.program
+            for other in [p for p in self.pins if program[p] == program[request] >= 0]:
+                self.unpin(other)
             state.computed[request] = len(hits) * self.block_size
             state.hits[request] += state.computed[request]
             if state.admitted[request] < 0:
@@ -251,6 +254,48 @@ class PlainInstance:
             self.grow(request, tokens)
             self.batch.append(request)
             budget -= tokens
+
+    def hits_of(self, request: int) -> list[int]:
+        """Blocks with the beginning of a sequence, never its last token."""
+        hits: list[int] = []
+        if self.settings.enable_prefix_caching:
+            for j in range((self.tokens(request) - 1) // self.block_size):
+                places = self.places.get(self.name_of(request, j))
+                if not places:
+                    break
+                hits.append(places[0])
+        return hits
+
+    def fits(self, request: int, hits: list[int]) -> bool:
+        """Whether the whole of a sequence fits, given the blocks found of it."""
+        idle = sum(self.references[block] == 0 for block in hits)
+        needed = -(-self.tokens(request) // self.block_size) - len(hits)
+        return needed + idle <= len(self.idle)
+
+    def unpin(self, request: int) -> None:
+        """Keep the memory of an ended request no longer."""
+        del self.pins[request]
+        self.release(request)
+
+    def give_up(self, request: int) -> bool:
+        """Give up something kept for a request that lacks memory, if the policy wants it."""
+        if not self.pins:
+            return False
+        chosen = self.policy.unpin(list(self.pins), request, self)
+        if chosen is None and not self.batch:
+            chosen = next(iter(self.pins))
+        if chosen is None:
+            return False
+        self.unpin(chosen)
+        return True
+
+    def expire(self) -> None:
+        """End what has been kept for its time, unless one of its program waits."""
+        program = self.state.workload.program
+        for request, until in list(self.pins.items()):
+            waits = any(program[r] == program[request] >= 0 for r in self.queue)
+            if until <= self.now and not waits:
+                self.unpin(request)
 
     def launch(self, plan: dict[int, int]) -> None:
         """Set the step off."""
@@ -275,8 +320,14 @@ class PlainInstance:
                 state.generated[request] += 1
                 if state.generated[request] == state.output[request]:
                     self.batch.remove(request)
-                    self.release(request)
                     done.append(request)
+                    until = None
+                    if self.settings.enable_prefix_caching:
+                        until = self.policy.retain(request, self)
+                    if until is not None and until > self.now:
+                        self.pins[request] = until
+                    else:
+                        self.release(request)
         self.flight = None
         for request in done:
             self.policy.finished(request, self)
@@ -316,6 +367,7 @@ class Reference:
             ]
             times = [time for time, _ in coming]
             times += [e.now for e in self.engines if e.flight]
+            times += [u for e in self.engines for u in e.pins.values() if u > self.now]
             times += [e.again for e in self.engines if not e.flight and e.queue and e.again]
             if not times:
                 return self
@@ -339,7 +391,7 @@ class Reference:
                 else:
                     engine.arrive(request)
             for engine in self.engines:
-                if not engine.flight and engine.load:
+                if not engine.flight and (engine.load or engine.pins):
                     engine.now = max(engine.now, time)
                     engine.schedule()
 

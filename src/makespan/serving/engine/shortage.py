@@ -34,6 +34,8 @@ def squeeze(engine: Instance) -> tuple[int, list[int]]:
             chunk = 0
             needed = int((cohort.base[request] + cohort.steps) % engine.block_size == 0)
         while needed > memory.free:
+            if engine.give_up(request):
+                continue
             loser = next(reversed(engine.batch))
             if victim:
                 loser = victim(list(engine.batch), engine)

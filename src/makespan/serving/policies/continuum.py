@@ -1,0 +1,217 @@
+"""Continuum: keep the memory of an agent's turn for as long as waiting for the next one pays.
+
+"Continuum: Efficient and Robust Multi-Turn LLM Agent Scheduling with KV Cache Time-to-Live"
+(arXiv 2511.02230). A turn that ends with a tool call leaves its context in memory for a while. The
+time to live maximises ``P(pause <= ttl) * (T * eta + reload) - ttl`` (eq. 2), where P are past
+pauses of the tool, T is what turns without a kept context wait in the queue, reload is the time to
+compute the context anew, and eta tells how well the number of turns so far foretells those to come.
+Turns are admitted by the arrival of their *program*: preempted ones first, then those whose context
+is kept, then the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right, insort
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+
+from makespan.core.errors import OptionError
+from makespan.serving.cost.step import StepCost
+from makespan.serving.policy import EngineView, Policy
+from makespan.serving.workload import PICOSECONDS, Workload
+
+_COLD: Final = 100
+"""Pauses up to which all tools are taken together, and before them a law is assumed (K)."""
+
+_WINDOW: Final = 100
+"""Delays that T averages; the length is what re-implementers infer."""
+
+_MEAN_PAUSE: Final = 1.0
+"""Seconds; mean of the exponential law assumed before pauses have been seen."""
+
+_THRESHOLD: Final = 2.0
+"""Seconds; of the preview's rule, which keeps contexts of fast tools for so long."""
+
+Rule = Literal["ttl", "threshold", "fixed", "never"]
+
+
+@dataclass(slots=True)
+class _Program:
+    """What is known of a program."""
+
+    arrival: int
+    turns: int = 0
+    ended: int | None = None
+    tool: str = ""
+    kept: bool = False
+
+
+@dataclass(slots=True)
+class Pauses:
+    """Past pauses of one tool, sorted, seconds."""
+
+    values: list[float] = field(default_factory=list)
+
+    def best(self, benefit: float) -> float:
+        """The time to live that maximises ``P * benefit - ttl``; the smaller of equal ones.
+
+        P is a step function, so that the best is 0 or one of its steps. O(n).
+        """
+        best, gain, count = 0.0, 0.0, len(self.values)
+        for k, value in enumerate(self.values):
+            worth = (k + 1) / count * benefit - value
+            if worth > gain + 1e-12:
+                best, gain = value, worth
+        return best
+
+
+class Continuum(Policy):
+    """See the module.
+
+    Parameters
+    ----------
+    workload
+        Tells which turns are the last of their programs, as clients do (``is_last_step``).
+    cost
+        Step times, for what it takes to compute a context anew; None: nothing.
+    rule
+        "ttl" is the paper's; "threshold" that of its preview (moving mean of the tool below two
+        seconds: keep for two); "fixed" keeps all for ``fixed`` seconds; "never" only orders.
+    give_way
+        Whether kept contexts are given up for a turn that could also wait for those that run. The
+        paper calls giving up a guard against deadlock, which we take to mean: only if nothing runs.
+    """
+
+    name = "continuum"
+
+    def __init__(
+        self,
+        workload: Workload,
+        cost: StepCost | None = None,
+        *,
+        rule: Rule = "ttl",
+        fixed: float = 2.0,
+        give_way: bool = False,
+    ) -> None:
+        if rule not in ("ttl", "threshold", "fixed", "never") or fixed < 0:
+            raise OptionError(
+                f"rule is {rule!r} with {fixed} s", hint="ttl, threshold, fixed, never"
+            )
+        self.rule, self.fixed, self.cost, self.give_way = rule, fixed, cost, give_way
+        program = workload.program
+        last = {int(p): r for r, p in enumerate(program.tolist()) if p >= 0}
+        self.last = set(last.values())
+        self.programs: dict[int, _Program] = {}
+        self.pauses: dict[str, Pauses] = defaultdict(Pauses)
+        self.all = Pauses()
+        self.delays: deque[float] = deque(maxlen=_WINDOW)
+        self.served: list[int] = []
+        self.eta = 1.0
+        self.unkept: dict[int, int] = {}
+
+    def arrived(self, request: int, engine: EngineView) -> None:
+        """See :meth:`Policy.arrived`; a pause of the program's tool has ended."""
+        program = self._program(request, engine)
+        if program is None or program.ended is None:
+            return
+        pause = (engine.arrival(request) - program.ended) / PICOSECONDS
+        if pause >= 0:
+            insort(self.pauses[program.tool].values, pause)
+            insort(self.all.values, pause)
+        if not program.kept:
+            self.unkept[request] = engine.arrival(request)
+        program.ended = None
+
+    def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
+        """See :meth:`Policy.order`."""
+
+        def key(request: int) -> tuple[int, int, int]:
+            program = self._program(request, engine)
+            begun = program.arrival if program else engine.arrival(request)
+            if engine.preemptions(request) and engine.generated(request):
+                return 0, begun, request
+            return (1 if program and program.kept else 2), begun, request
+
+        return sorted(waiting, key=key)
+
+    def admit(self, request: int, engine: EngineView) -> bool:
+        """See :meth:`Policy.admit`; notes how long a turn without a kept context waited."""
+        sent = self.unkept.pop(request, None)
+        if sent is not None:
+            self.delays.append((engine.now - sent) / PICOSECONDS)
+        return True
+
+    def retain(self, request: int, engine: EngineView) -> int | None:
+        """See :meth:`Policy.retain`."""
+        program = self._program(request, engine)
+        if program is None:
+            return None
+        program.turns += 1
+        program.ended, program.tool, program.kept = engine.now, engine.label(request), False
+        if request in self.last:
+            self._learn(program.turns)
+            return None
+        seconds = self.time_to_live(engine.computed(request), program.tool)
+        program.kept = seconds > 0
+        return engine.now + round(seconds * PICOSECONDS) if seconds > 0 else None
+
+    def unpin(self, pinned: Sequence[int], request: int, engine: EngineView) -> int | None:
+        """See :meth:`Policy.unpin`; programs that arrived last are given up first."""
+        running = engine.running()
+        if running and request not in running and not self.give_way:
+            return None
+
+        def arrival(kept: int) -> int:
+            program = self._program(kept, engine)
+            return program.arrival if program else engine.arrival(kept)
+
+        chosen = max(pinned, key=lambda r: (arrival(r), r))
+        program = self._program(chosen, engine)
+        if program:
+            program.kept = False
+        return chosen
+
+    def time_to_live(self, context: int, tool: str) -> float:
+        """Seconds for which to keep a context of so many tokens after a call of the tool."""
+        if self.rule == "never":
+            return 0.0
+        if self.rule == "fixed":
+            return self.fixed
+        mine = self.pauses[tool]
+        if self.rule == "threshold":
+            recent = mine.values
+            return _THRESHOLD if recent and float(np.mean(recent)) <= _THRESHOLD else 0.0
+        wait = float(np.mean(self.delays)) if self.delays else 0.0
+        reload = self.cost.step(context, 1, context, context**2) / PICOSECONDS if self.cost else 0.0
+        benefit = wait * self.eta + reload
+        if len(self.all.values) <= _COLD:
+            benefit = wait + reload
+            # Of an exponential law with mean m: the derivative of P * benefit - ttl is 0 here.
+            return max(0.0, _MEAN_PAUSE * math.log(benefit / _MEAN_PAUSE)) if benefit > 0 else 0.0
+        return (mine if len(mine.values) > _COLD else self.all).best(benefit)
+
+    def share_within(self, tool: str, seconds: float) -> float:
+        """Share of the tool's past pauses that were no longer than this."""
+        values = self.pauses[tool].values
+        return bisect_right(values, seconds) / len(values) if values else 0.0
+
+    def _program(self, request: int, engine: EngineView) -> _Program | None:
+        index = engine.program(request)
+        if index < 0:
+            return None
+        if index not in self.programs:
+            self.programs[index] = _Program(engine.arrival(request))
+        return self.programs[index]
+
+    def _learn(self, turns: int) -> None:
+        """Memoryfulness: minus the correlation of turns served with turns left."""
+        self.served.append(turns)
+        so_far = np.concatenate([np.arange(1, n + 1) for n in self.served])
+        left = np.concatenate([n - np.arange(1, n + 1) for n in self.served])
+        if so_far.std() > 0 and left.std() > 0:
+            self.eta = -float(np.corrcoef(so_far, left)[0, 1])
