@@ -64,7 +64,7 @@ def test_exponents_are_understood(word, value):
     assert column(["1", word], 6) == [10**6, value]
 
 
-@given(st.lists(st.text("ab ü'", max_size=4), min_size=1, max_size=20))
+@given(st.lists(st.text("ab ü'", max_size=9), min_size=1, max_size=40))
 def test_words_are_numbered_as_they_appear(words):
     """Words are numbered as they appear."""
     text = Text("x,y\n" + "".join(f"{word},0\n" for word in words), "text")

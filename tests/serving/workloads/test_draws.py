@@ -273,6 +273,20 @@ class TestLengths:
         assert pair.prompt.draw(N, Stream(2, name)).mean() == pytest.approx(prompt, rel=tolerance)
         assert pair.output.draw(N, Stream(2, name)).mean() == pytest.approx(output, rel=tolerance)
 
+    @pytest.mark.parametrize("name", ["sharegpt-o1", "azure-code", "azure-conversation"])
+    def test_log_normals_fitted_to_published_quantiles_are_in_their_order(self, name):
+        """The smooth stand-in has the middle of the quantiles it was fitted to, to a factor."""
+        pair, smooth = published(name), published(f"{name}-lognormal")
+        for law, fit in ((pair.prompt, smooth.prompt), (pair.output, smooth.output)):
+            drawn = fit.draw(N, Stream(4, name))
+            assert isinstance(law, Quantiles)
+            assert drawn.max() <= law.values[-1]
+            inner = [k for k, level in enumerate(law.levels) if 0.1 <= level <= 0.9]
+            found = np.quantile(drawn, [law.levels[k] for k in inner])
+            ratio = np.log(found / np.array([law.values[k] for k in inner]))
+            assert np.abs(ratio).max() < math.log(2.6)
+            assert abs(ratio.mean()) < math.log(1.25)
+
     def test_stages_of_text_to_sql_have_their_published_statistics(self):
         """Quantiles exactly, means within 2 % of the seven stages."""
         means = (306, 677, 10790, 6988, 275, 1145, 1077), (7, 49, 672, 129, 5, 100, 30)

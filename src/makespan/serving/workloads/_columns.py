@@ -19,12 +19,14 @@ import numpy.typing as npt
 from makespan.core.errors import FormatError
 from makespan.core.vocabulary import IntArray
 from makespan.io.text import Text, shown
+from makespan.serving.workloads._lines import first_line
 
 _BLOCK: Final = 1 << 22
 _NEWLINE: Final = 10
 _UNIT: Final = "\x1f"
 _MOST_BLANKS: Final = 64
 _MOST_DIGITS: Final = 18
+_FEW: Final = 8
 _SCIENTIFIC: Final = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?[eE][-+]?[0-9]{1,3}", re.ASCII)
 
 Bytes = npt.NDArray[np.uint8]
@@ -122,21 +124,30 @@ class Field:
         width = self.end - self.begin
         if not empty:
             self.refuse(width == 0, "a word")
-        longest = int(width.max(initial=0))
         self.refuse(width > 200, "at most 200 bytes")
-        if not longest:
-            return np.full(len(width), -1, dtype=np.int64)
+        longest = -(-max(int(width.max(initial=0)), 1) // 8) * 8
         table = np.zeros((len(width), longest), dtype=np.uint8)
-        for offset in range(longest):
-            inside = offset < width
-            table[:, offset] = np.where(inside, self.at(offset), 0)
-        entries = table.view(f"S{longest}").ravel()
+        for offset in range(int(width.max(initial=0))):
+            table[:, offset] = np.where(offset < width, self.at(offset), 0)
+        eights = table.view(np.uint64)
+        codes = np.empty(len(width), dtype=np.int64)
+        left = np.arange(len(width))
+        # Models and kinds are few: compare with the first one left, which costs less than sorting.
+        for _ in range(_FEW):
+            if not len(left):
+                return codes
+            equal = (eights[left] == eights[left[0]]).all(axis=1)
+            word = table[left[0], : width[left[0]]].tobytes()
+            codes[left[equal]] = known.setdefault(word, len(known)) if word else -1
+            left = left[~equal]
+        entries = table[left].view(f"S{longest}").ravel()
         distinct, first, inverse = np.unique(entries, return_index=True, return_inverse=True)
-        codes = np.empty(len(distinct), dtype=np.int64)
+        numbers = np.empty(len(distinct), dtype=np.int64)
         for k in np.argsort(first, kind="stable").tolist():
             word = bytes(distinct[k])
-            codes[k] = known.setdefault(word, len(known)) if word else -1
-        return codes[inverse]
+            numbers[k] = known.setdefault(word, len(known)) if word else -1
+        codes[left] = numbers[inverse]
+        return codes
 
 
 @dataclass(slots=True)
@@ -198,29 +209,25 @@ class Table:
             line += int(np.count_nonzero(block == _NEWLINE))
             start = stop
 
-    def _fields(
-        self, block: Bytes, delimiter: int, first_line: int, places: list[int]
-    ) -> list[Field]:
-        breaks = np.flatnonzero(block == _NEWLINE)
+    def _fields(self, block: Bytes, delimiter: int, start: int, places: list[int]) -> list[Field]:
+        ends = np.flatnonzero((block == delimiter) | (block == _NEWLINE))
+        last = np.flatnonzero(block[ends] == _NEWLINE)
+        fields = np.diff(last, prepend=-1)
+        breaks = ends[last]
         begins = np.concatenate(([0], breaks[:-1] + 1))
-        solid = np.concatenate(([0], np.cumsum((block != 32) & (block != 9) & (block != 10))))
-        full = solid[breaks] > solid[begins]
-        line = np.flatnonzero(full) + first_line
-        marks = np.flatnonzero(block == delimiter)
-        per_line = np.searchsorted(marks, breaks) - np.searchsorted(marks, begins)
+        full = _filled(block, begins, breaks)
+        line = np.flatnonzero(full) + start
         count = len(self.names)
-        wrong = full & (per_line != count - 1)
+        wrong = full & (fields != count)
         if wrong.any():
             k = int(np.argmax(wrong))
             raise self.text.error(
-                k + first_line,
-                f"{per_line[k] + 1} fields",
-                f"{count}: {', '.join(self.names)}",
+                k + start, f"{fields[k]} fields", f"{count}: {', '.join(self.names)}"
             )
-        begins, breaks = begins[full], breaks[full]
-        # Blank lines have no delimiters, so that what is left are the rows' alone.
-        ends = np.concatenate((marks, breaks))
-        ends.sort()
+        if not full.all():
+            # Blank lines have no delimiters: their only entry is their end.
+            ends = ends[np.repeat(full, fields)]
+            begins, breaks = begins[full], breaks[full]
         table = ends.reshape(len(breaks), count)
         found = []
         for name, place in zip([self.names[p] for p in places], places, strict=True):
@@ -231,11 +238,18 @@ class Table:
         return found
 
 
+def _filled(block: Bytes, begins: IntArray, breaks: IntArray) -> npt.NDArray[np.bool_]:
+    """Whether lines have more than blanks."""
+    full = breaks > begins
+    for k in np.flatnonzero(full & np.isin(block[begins], (32, 9))).tolist():
+        full[k] = bool(block[begins[k] : breaks[k]].tobytes().strip())
+    return full
+
+
 def header(text: Text) -> list[str]:
     """Fields of the first line that is not blank."""
-    first = next(line for line in text.body.split("\n", 200) if line.strip())
     try:
-        cells = next(iter(csv.reader([first], strict=True)), [])
+        cells = next(iter(csv.reader([first_line(text)], strict=True)), [])
     except csv.Error:
         return []
     return [cell.strip() for cell in cells]

@@ -13,6 +13,7 @@ import numpy as np
 from makespan.core.errors import FormatError
 from makespan.core.vocabulary import IntArray
 from makespan.io.text import Text, shown
+from makespan.serving.workloads._lines import lines
 
 WHOLE_LIMIT: Final = (1 << 63) - 1
 """Largest id or count that fits an array."""
@@ -104,7 +105,7 @@ def entries(text: Text) -> Iterator[Entry]:
     decoder = json.JSONDecoder(
         object_pairs_hook=_unique, parse_float=_decimal, parse_constant=_no_number
     )
-    for number, line in enumerate(text.body.split("\n"), 1):
+    for number, line in lines(text):
         if line.strip():
             yield _entry(decoder, line.strip(), text.source, number)
 

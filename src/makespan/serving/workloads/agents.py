@@ -177,7 +177,8 @@ def _growth(
     # A turn adds at least a token; a session too short for its answers is as long as they make it.
     least = system + answered + count
     if context < int(least.max()):
-        output = np.minimum(output, np.maximum((context - system) // count[owner] - 1, 1))
+        fair = np.maximum((context - system) // count[owner] - 1, 1)
+        output = np.where((least > context)[owner], np.minimum(output, fair), output)
         answered = np.bincount(owner, output, minlength=len(count)).astype(np.int64)
         least = system + answered + count
         if context < int(least.max()):

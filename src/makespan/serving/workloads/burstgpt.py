@@ -70,7 +70,8 @@ def read(text: Text, failures: Failures = "drop") -> Trace:
     ]
     if not parts:
         raise text.error(2, "there are no requests")
-    rows = np.array([np.concatenate(part) for part in zip(*parts, strict=True)])
+    rows = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    del parts
     failed = (rows[1] < 1) | (rows[2] < 1)
     said = ""
     if failed.any():
@@ -78,8 +79,8 @@ def read(text: Text, failures: Failures = "drop") -> Trace:
             "left out" if failures == "drop" else "given one token"
         )
         if failures == "drop":
-            rows = rows[:, ~failed]
-            if not rows.shape[1]:
+            rows = [column[~failed] for column in rows]
+            if not len(rows[0]):
                 raise text.error(2, "all requests failed")
     arrival, prompts, outputs, model_of, kind_of, program = rows
     used, label = np.unique(model_of * len(kinds) + kind_of, return_inverse=True)

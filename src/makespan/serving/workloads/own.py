@@ -26,6 +26,7 @@ from makespan.core.errors import FormatError, ProblemError
 from makespan.io.text import Text, shown
 from makespan.serving.workload import TIME_LIMIT, TOKEN_LIMIT, Slo, Workload
 from makespan.serving.workloads._jsonl import WHOLE_LIMIT, Entry, document, entries, first_keys
+from makespan.serving.workloads._lines import first_line, lines
 from makespan.serving.workloads.assemble import assemble
 from makespan.serving.workloads.trace import Trace
 
@@ -47,10 +48,9 @@ _SLO_TERMS: Final = tuple(f"{item.name}_ps" for item in fields(Slo) if item.name
 
 def sniff_csv(text: Text) -> bool:
     """Whether the text begins with the mark, or a header with an arrival and token counts."""
-    lines = text.body.split("\n", 20)
-    if lines[0].startswith(_MARK):
+    header = first_line(text)
+    if header.startswith(_MARK):
         return True
-    header = next((line for line in lines if line.strip()), "")
     names = {name.strip() for name in header.split(",")}
     return {"prompt_tokens", "output_tokens"} <= names and any(map(_ARRIVAL.fullmatch, names))
 
@@ -71,15 +71,18 @@ def read_csv(text: Text) -> Trace:
     FormatError
         If a line breaks the format.
     """
-    lines = text.body.split("\n")
     about = Entry({}, text.source, 1)
-    if lines[0].startswith(_MARK):
-        about = document(Text(lines[0].removeprefix(_MARK).strip() or "{}", text.source))
-        lines[0] = ""
+    head = first_line(text)
+    marked = head.startswith(_MARK)
+    if marked:
+        about = document(Text(head.removeprefix(_MARK).strip() or "{}", text.source))
     build = _Build(about, text)
     names: list[str] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in lines(text):
         if not line.strip():
+            continue
+        if marked and not names and line.startswith(_MARK):
+            marked = False
             continue
         try:
             cells = next(iter(csv.reader([line], strict=True)), [])

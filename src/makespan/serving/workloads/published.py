@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from makespan.core.errors import OptionError
-from makespan.serving.workloads.lengths import Lengths, PowerLaw, Quantiles, Uniform
+from makespan.serving.workloads.lengths import Lengths, LogNormal, PowerLaw, Quantiles, Uniform
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,13 @@ _PAIRS: Final[dict[str, Callable[[], LengthPair]]] = {
     "power-long": lambda: _power("power-long", 512),
 }
 
-NAMES: Final = tuple(_PAIRS)
-"""Names of the published lengths."""
+_SMOOTH: Final = "-lognormal"
+
+NAMES: Final = (
+    *_PAIRS,
+    *(name + _SMOOTH for name in ("sharegpt-o1", "azure-code", "azure-conversation")),
+)
+"""Names of the published lengths; the last ones are log-normals fitted to the same quantiles."""
 
 
 def published(name: str) -> LengthPair:
@@ -96,9 +101,26 @@ def published(name: str) -> LengthPair:
     OptionError
         If there are none.
     """
-    try:
-        return _PAIRS[name]()
-    except KeyError:
+    if name not in NAMES:
         raise OptionError(
             f"there are no published lengths {name!r}", hint=f"one of {', '.join(NAMES)}"
-        ) from None
+        )
+    pair = _PAIRS[name.removesuffix(_SMOOTH)]()
+    if not name.endswith(_SMOOTH):
+        return pair
+    return replace(
+        pair,
+        name=name,
+        prompt=_smooth(pair.prompt),
+        output=_smooth(pair.output),
+        source=f"log-normal fitted to p5 to p95 of: {pair.source}",
+    )
+
+
+def _smooth(law: Lengths) -> LogNormal:
+    """The log-normal nearest to the inner quantiles, no longer than the longest."""
+    assert isinstance(law, Quantiles)
+    inner = [k for k, level in enumerate(law.levels) if 0.05 <= level <= 0.95]
+    return LogNormal.fitted(
+        [law.levels[k] for k in inner], [law.values[k] for k in inner], cap=int(law.values[-1])
+    )

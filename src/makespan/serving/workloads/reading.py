@@ -22,6 +22,7 @@ from makespan.serving.workloads import (
     servegen,
     token_lengths,
 )
+from makespan.serving.workloads._lines import first_line
 from makespan.serving.workloads.burstgpt import Failures
 from makespan.serving.workloads.pieces import scale_lengths as scaled
 from makespan.serving.workloads.trace import Trace
@@ -139,7 +140,7 @@ def detect(text: Text) -> WorkloadFormat:
     for item in FORMATS:
         if item.sniff(text):
             return item
-    start = next(line.strip() for line in text.body.split("\n") if line.strip())
+    start = first_line(text).strip()
     if start.startswith("version https://git-lfs"):
         raise FormatError(
             "a pointer of Git LFS instead of the file itself",

@@ -25,6 +25,7 @@ from makespan.io.files import load_from
 from makespan.io.text import Text
 from makespan.serving.workload import TOKEN_LIMIT, Workload
 from makespan.serving.workloads._jsonl import document
+from makespan.serving.workloads._lines import first_line
 from makespan.serving.workloads.arrivals import ticks
 from makespan.serving.workloads.assemble import assemble
 from makespan.serving.workloads.draws import RealArray, Stream
@@ -95,7 +96,7 @@ class Client:
 
 def sniff(text: Text) -> bool:
     """Whether the first line is a window of a client: six fields, the fourth a pattern."""
-    cells = text.body.split("\n", 1)[0].split(",")
+    cells = first_line(text).split(",")
     return (
         len(cells) == 6
         and cells[3] in _PATTERNS

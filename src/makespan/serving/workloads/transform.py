@@ -86,8 +86,7 @@ def mix(loads: Sequence[Workload], *, name: str = "mix") -> Workload:
     """
     if not loads:
         raise OptionError("there are no loads to mix")
-    grain = max(load.grain for load in loads if len(load.content) or load is loads[0])
-    grain = max([load.grain for load in loads if len(load.content)], default=grain)
+    grain = max([load.grain for load in loads if len(load.content)], default=loads[0].grain)
     slos: dict[str, Slo] = {}
     labels: dict[str, int] = {}
     columns: dict[str, list[IntArray]] = {key: [] for key in (*_PER_REQUEST, *_RELATIONS)}
