@@ -149,6 +149,19 @@ class TestCatalogue:
             item.generate({count: 5, "rate": 2.0} if "rate" in names(item) else {count: 5}),
         )
 
+    @pytest.mark.parametrize(
+        "value", [0, -1, 10**30, 1e300, -1e300, 1e-300, float("nan"), float("inf"), ""]
+    )
+    def test_extremes_give_a_load_or_are_refused(self, item, value):
+        """One parameter at an extreme: a valid load comes out, or an OptionError."""
+        count = item.parameters[0].name
+        for parameter in item.parameters:
+            try:
+                load = item.generate({count: 3, parameter.name: value})
+            except OptionError:
+                continue
+            assert isinstance(load, Workload)
+
     def test_what_does_not_fit_is_refused(self, item):
         """Unknown names, wrong types and numbers out of range are options out of range."""
         count = item.parameters[0].name

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from makespan.core.errors import OptionError
 from makespan.serving.workload import Workload
 from makespan.serving.workloads.pieces import chained, nested, of_tokens, rows, scale_lengths
 from tests.serving.workloads.loads import GRAINS, same, shared, workloads
@@ -147,6 +148,13 @@ class TestScaling:
             for b in range(load.count):
                 assert shared(fine, a, b) == shared(load, a, b) * parts
         assert back.prompt.tolist() == load.prompt.tolist()
+
+    @pytest.mark.parametrize(("factor", "grain"), [(0, None), (1e-9, None), (1.0, 0), (1e5, 1)])
+    def test_factors_out_of_range_are_refused(self, factor, grain):
+        """Neither 0 nor beyond all measure."""
+        one = np.ones(1, dtype=np.int64)
+        with pytest.raises(OptionError):
+            scale_lengths(Workload("w", one, one, one), factor, grain=grain)
 
     @pytest.mark.parametrize("grain", [1, 3, 16, 100])
     def test_a_name_implies_its_past_at_any_grain(self, grain):

@@ -447,7 +447,9 @@ class TestOptions:
             ({"start": 100}, "no request of 'text' falls into the window"),
             ({"limit": 0}, "limit is 0"),
             ({"rate_scale": 0}, "rate_scale is 0"),
-            ({"scale_lengths": 0}, "scale_lengths is 0"),
+            ({"limit": 1.5}, "limit is 1.5"),
+            ({"scale_lengths": 0}, "lengths times 0"),
+            ({"scale_lengths": float("nan")}, "lengths times nan"),
             ({"rate": 1.0}, "files without times"),
             ({"format": "azur"}, "no workload format 'azur'"),
         ],
@@ -456,6 +458,17 @@ class TestOptions:
         """Options out of range are refused."""
         with pytest.raises(OptionError, match=message):
             read_workload(samples.MOONCAKE, **options)
+
+    def test_lengths_beyond_all_limits_are_refused(self):
+        """A factor may make prompts longer than tokens are counted."""
+        header = samples.VIDUR.splitlines()[0]
+        with pytest.raises(OptionError, match="go beyond 2147483648 tokens"):
+            read_workload(f"{header}\n2000000,5,1,1\n", scale_lengths=10_000.0)
+
+    def test_a_folder_is_no_file(self, tmp_path):
+        """A folder with the name of another format is refused."""
+        with pytest.raises(FormatError, match="this is a folder"):
+            read_workload(tmp_path, "azure")
 
     def test_a_rate_for_a_file_with_times_is_refused(self):
         """A rate for a file with times is refused."""

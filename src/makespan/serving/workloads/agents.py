@@ -115,6 +115,8 @@ def agents(
     require_share(hang=hang)
     require_amount(hang_seconds=hang_seconds)
     require_tokens(system_tokens=system_tokens, output_tokens=output_tokens, context=context)
+    if tools > 1000:
+        raise OptionError(f"{tools} tools", hint="at most 1,000")
     if kind not in STATISTICS:
         raise OptionError(f"no agents {kind!r}", hint=f"one of {', '.join(STATISTICS)}")
     if not 1e-4 <= scale_tokens <= 100:

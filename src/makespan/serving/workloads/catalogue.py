@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-from makespan.core.errors import OptionError
+from makespan.core.errors import OptionError, ProblemError
 from makespan.serving.workload import Workload
 from makespan.serving.workloads.agents import agents
 from makespan.serving.workloads.compound import compound, service_mix
@@ -79,7 +79,10 @@ class LoadGenerator:
             chosen[key] = _typed(self.name, known[key], value)
         if type(seed) is not int or seed < 0:
             raise OptionError(f"seed is {seed!r}", hint="a whole number of at least 0")
-        load = self.function(seed=seed, **chosen)
+        try:
+            load = self.function(seed=seed, **chosen)
+        except ProblemError as error:
+            raise OptionError(error.message, hint=error.hint) from error
         said = ", ".join(f"{key}={value}" for key, value in chosen.items())
         return replace(load, source=f"generated: {self.name}({said}, seed={seed})")
 

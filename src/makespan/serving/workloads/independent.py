@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from makespan.serving.workload import Workload
+from makespan.core.errors import OptionError
+from makespan.serving.workload import TOKEN_LIMIT, Workload
 from makespan.serving.workloads.arrivals import Arrivals, AtOnce, Gamma, process
 from makespan.serving.workloads.assemble import assemble
 from makespan.serving.workloads.draws import Stream
@@ -24,6 +25,8 @@ def draw(
         Limit that all requests ask for; 0 for that of the lengths. Longer outputs have their own.
     """
     require_count(requests=requests)
+    if not 0 <= cap <= TOKEN_LIMIT:
+        raise OptionError(f"cap is {cap}", hint=f"from 0 to {TOKEN_LIMIT}")
     output = lengths.output.draw(requests, stream.stream("output"))
     return assemble(
         name,

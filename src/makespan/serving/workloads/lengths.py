@@ -70,7 +70,7 @@ class LogNormal:
     @classmethod
     def of_moments(cls, mean: float, deviation: float, cap: int = TOKEN_LIMIT) -> LogNormal:
         """The one with this mean and standard deviation (before cap and rounding)."""
-        if not (mean > 0 and deviation >= 0 and math.isfinite(mean + deviation)):
+        if not (0 < mean <= 1e12 and 0 <= deviation <= 1e6 * mean):
             raise OptionError(f"log-normal lengths of mean {mean} ± {deviation}")
         squared = math.log1p((deviation / mean) ** 2)
         return cls(mean * math.exp(-squared / 2), math.sqrt(squared), cap)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from makespan.core.errors import OptionError
@@ -26,10 +25,10 @@ def require_tokens(**tokens: float) -> None:
 
 
 def require_amount(**amounts: float) -> None:
-    """Raise an OptionError unless every amount is finite and not negative."""
+    """Raise an OptionError unless every amount is from 0 to a million."""
     for name, value in amounts.items():
-        if not (value >= 0 and math.isfinite(value)):
-            raise OptionError(f"{name} is {value}", hint="a number of at least 0")
+        if not 0 <= value <= 1e6:
+            raise OptionError(f"{name} is {value}", hint="a number from 0 to a million")
 
 
 def require_share(**shares: float) -> None:

@@ -12,8 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from makespan.core.errors import OptionError
 from makespan.core.vocabulary import IntArray
-from makespan.serving.workload import Workload
+from makespan.serving.workload import TOKEN_LIMIT, Workload
 
 
 def rows(size: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -118,11 +119,20 @@ def scale_lengths(load: Workload, factor: float, *, grain: int | None = None) ->
     Parameters
     ----------
     factor
-        Above 0; taken as the nearest fraction with a denominator of at most 10,000.
+        From 0.0001 to 10,000; taken as the nearest fraction with a denominator of at most 10,000.
     grain
         Tokens of a piece afterwards. Default: ``factor`` times the grain, rounded down, at least
         1, which names the same pieces as before when that is whole.
+
+    Raises
+    ------
+    OptionError
+        If the factor or the grain is out of range, or a length becomes so.
     """
+    if not 1e-4 <= factor <= 1e4:
+        raise OptionError(f"lengths times {factor}", hint="from 0.0001 to 10000")
+    if grain is not None and not 1 <= grain <= TOKEN_LIMIT:
+        raise OptionError(f"pieces of {grain} tokens", hint="at least 1")
     ratio = Fraction(factor).limit_denominator(10_000)
     num, den = ratio.numerator, ratio.denominator
     old = load.grain
@@ -131,6 +141,10 @@ def scale_lengths(load: Workload, factor: float, *, grain: int | None = None) ->
         np.maximum(1, (2 * part * num + den) // (2 * den))
         for part in (load.prompt, load.output, load.cap)
     )
+    if load.count and int(max(prompt.max(), cap.max(), output.max())) > TOKEN_LIMIT:
+        raise OptionError(
+            f"lengths of {load.name!r} times {factor:g} go beyond {TOKEN_LIMIT} tokens"
+        )
     count = np.minimum(
         np.diff(load.content_ptr) * old * num // (den * new), (prompt + output) // new
     )

@@ -204,6 +204,8 @@ def read_workload(
     """
     options = ReadOptions(failures, rate, seed)
     text = None if _is_folder(source) else _load(source)
+    if text is None and format not in (None, "servegen"):
+        raise FormatError("this is a folder", source=str(source), expected=f"a file of {format}")
     item = workload_format(format) if format is not None else detect(text) if text else None
     if rate is not None and (item is None or item.name != "token-lengths"):
         raise OptionError(
@@ -220,8 +222,6 @@ def read_workload(
         load = trace.workload(start=start, until=until, limit=limit, rate_scale=rate_scale)
     if scale_lengths == 1.0:
         return load
-    if not 1e-4 <= scale_lengths <= 1e4:
-        raise OptionError(f"scale_lengths is {scale_lengths}", hint="from 0.0001 to 10000")
     load = scaled(load, scale_lengths)
     return replace(load, source=f"{load.source}, lengths times {scale_lengths:g}")
 

@@ -210,7 +210,7 @@ def offline_batch(
         Tokens of a piece.
     """
     require_count(requests=requests, degree=degree, grain=grain)
-    require_amount(root_tokens=root_tokens)
+    require_tokens(root_tokens=root_tokens + 1)
     stream = Stream(seed, "offline-batch")
     groups = -(-requests // degree)
     group = np.arange(requests, dtype=np.int64) // degree

@@ -62,7 +62,7 @@ class Trace:
                 raise OptionError(f"{key} is {value} s", hint="give seconds from 0 on")
         if start is not None and until is not None and start >= until:
             raise OptionError(f"the window from {start} s until {until} s is empty")
-        if limit is not None and limit < 1:
+        if limit is not None and (type(limit) is not int or limit < 1):
             raise OptionError(f"limit is {limit}", hint="take at least one request")
         if not 1e-6 <= rate_scale <= 1e6:
             raise OptionError(f"rate_scale is {rate_scale}", hint="from 1e-6 to 1e6")

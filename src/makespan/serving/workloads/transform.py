@@ -48,7 +48,7 @@ def shift(load: Workload, seconds: float) -> Workload:
     OptionError
         If an arrival would come before 0 or after the end of time.
     """
-    moved = round(seconds * PICOSECONDS) if np.isfinite(seconds) else TIME_LIMIT * 2
+    moved = round(seconds * PICOSECONDS) if abs(seconds) < 1e9 else TIME_LIMIT * 2
     if load.count and not (
         int(load.arrival[0]) + moved >= 0 and int(load.arrival[-1]) + moved <= TIME_LIMIT
     ):
