@@ -114,6 +114,21 @@ class TestContent:
         assert run.meta["schema_version"] == 1
         assert same(read_workload(samples.RUN), run.workload, but=("name", "source"))
 
+    def test_a_run_takes_its_pieces_from_the_load_it_was_of(self):
+        """Lengths must be those of the run; then its requests share what the load's do."""
+        run = recorded_run(Text(samples.RUN, "run"), Text(samples.RUN_META, "meta"))
+        same_lengths = (
+            '{"makespan_workload": 1, "grain_tokens": 16}\n'
+            '{"arrival_s": 0, "prompt_tokens": 2358, "output_tokens": 531, "content": [1, 2]}\n'
+            '{"arrival_s": 1, "prompt_tokens": 1034, "output_tokens": 769, "content": [1, 3]}\n'
+        )
+        shares = run.sharing(read_workload(same_lengths))
+        assert shared(shares.workload, 0, 1) == 1
+        assert same(shares.workload, run.workload, but=("content", "content_ptr", "source"))
+        assert shares.queued is run.queued
+        with pytest.raises(OptionError, match="their lengths differ"):
+            run.sharing(read_workload(same_lengths.replace("769", "768")))
+
     def test_the_file_about_a_run_is_found_beside_it(self, tmp_path):
         """The file about a run is found beside it."""
         (tmp_path / "x_requests.jsonl").write_text(samples.RUN)

@@ -10,13 +10,13 @@ which vLLM queued and first scheduled it and sent its first and last token
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from makespan.core.errors import FormatError
+from makespan.core.errors import FormatError, OptionError
 from makespan.core.vocabulary import IntArray
 from makespan.io.files import load_from
 from makespan.io.text import Text
@@ -177,6 +177,41 @@ class RecordedRun:
     def latency(self) -> IntArray:
         """Time from the queue to the last token."""
         return self.last_token - self.queued
+
+    def sharing(self, load: Workload) -> RecordedRun:
+        """The run with the pieces that its requests begin with, from the load that was replayed.
+
+        A recorded run states lengths alone. Where the engine cached prefixes, what they share is
+        in the workload file that its ``dataset_path`` names.
+
+        Parameters
+        ----------
+        load
+            As many requests with the same lengths, by arrival.
+
+        Raises
+        ------
+        OptionError
+            If its lengths are others.
+        """
+        own = self.workload
+        if load.count != own.count or not (
+            np.array_equal(load.prompt, own.prompt) and np.array_equal(load.output, own.output)
+        ):
+            raise OptionError(
+                f"{load.name!r} is not the load of {own.name!r}: their lengths differ",
+                hint=f"{own.name!r} is of {self.meta.get('dataset_path', 'an unknown file')}",
+            )
+        return replace(
+            self,
+            workload=replace(
+                own,
+                content_ptr=load.content_ptr,
+                content=load.content,
+                grain=load.grain,
+                source=f"{own.source}, pieces of {load.name}",
+            ),
+        )
 
 
 def read_recorded(text: Text) -> Trace:
