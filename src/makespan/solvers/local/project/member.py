@@ -170,26 +170,23 @@ class _Worker:
         """Round after round; at least one schedule is made, whatever the time."""
         rounds = 0
         most = max(_TASTER, min(_MOST, _CELLS // self.project.count))
-        try:
-            speed = self._measure()
-            while rounds == 0 or not self.ended:
-                rounds += 1
-                size = self._size(rounds, speed)
-                pool = make_population(self.project, min(size, most))
-                if rounds % 2 == 0 or rounds > 4:
-                    for champion in self.champions[-_CHAMPIONS:]:
-                        champion.enter(pool, int(pool.filled[0]))
-                        pool.filled[0] += 1
-                began = self.board.seconds
-                self._evolve(pool)
-                best = int(pool.cost[: pool.filled[0]].argmin())
-                champion = _Row.of(pool, best)
-                if self.windows and not self.ended:
-                    until = began + (1 + _WINDOW_SHARE) * (self.board.seconds - began)
-                    champion = self._reopen(champion, until)
-                self.champions.append(champion)
-        finally:
-            self.board.count(self.search.name, int(self.desk.passes[0]))
+        speed = self._measure()
+        while rounds == 0 or not self.ended:
+            rounds += 1
+            size = self._size(rounds, speed)
+            pool = make_population(self.project, min(size, most))
+            if rounds % 2 == 0 or rounds > 4:
+                for champion in self.champions[-_CHAMPIONS:]:
+                    champion.enter(pool, int(pool.filled[0]))
+                    pool.filled[0] += 1
+            began = self.board.seconds
+            self._evolve(pool)
+            best = int(pool.cost[: pool.filled[0]].argmin())
+            champion = _Row.of(pool, best)
+            if self.windows and not self.ended:
+                until = began + (1 + _WINDOW_SHARE) * (self.board.seconds - began)
+                champion = self._reopen(champion, until)
+            self.champions.append(champion)
 
     def _measure(self) -> float:
         """Schedules per second, by a small population; 0 where the clock has no say."""
@@ -237,6 +234,7 @@ class _Worker:
         if search.moves is not None:  # a child takes about four schedules
             rest = (search.moves - int(self.desk.passes[0])) // 4
             children = max(1, min(children, rest))
+        before = int(self.desk.passes[0])
         best = breed(
             self.project.network,
             search.costs,
@@ -247,6 +245,8 @@ class _Worker:
             children,
             self.target,
         )
+        # Counted as they are made: the result may be drawn up before this worker has ended.
+        self.board.count(search.name, int(self.desk.passes[0]) - before)
         cost = int(pool.cost[best])
         if self.offset is not None and not self.board.improves((cost + self.offset,)):
             return
