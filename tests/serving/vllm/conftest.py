@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from makespan.core.errors import MissingDependencyError
 from makespan.serving.vllm import adapter
+
+# One thread that goes where there is room: several wait for each other in every operator, and a
+# step of 30 ms takes seconds when another program has the core of one. Read at the first import.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
 
 
 @pytest.fixture(scope="session")

@@ -91,10 +91,6 @@ def check() -> str:
     return found
 
 
-def _absent() -> None:
-    """Stands where vLLM has no such method, until the contract says so."""
-
-
 @cache
 def _vllm(module: str) -> Any:
     version()
@@ -124,6 +120,24 @@ def part(module: str, name: str) -> Any:
         return getattr(_vllm(module), name)
     except AttributeError:
         raise EngineError(f"vLLM {version()} has no {name} in {module}", hint=INSTALL) from None
+
+
+def noting(cls: type | None, preempted: list[str]) -> Any:
+    """A subclass of a scheduler, of vLLM's own if None, that lists whom it preempts, in order."""
+    base: Any = cls or part("vllm.v1.core.sched.scheduler", "Scheduler")
+
+    class Noting(base):  # type: ignore[misc]
+        # The signature stays that of vLLM, which the contract looks at.
+        @wraps(getattr(base, "_preempt_request", _absent))
+        def _preempt_request(self, request: Any, *rest: Any, **named: Any) -> Any:
+            preempted.append(request.request_id)
+            return super()._preempt_request(request, *rest, **named)
+
+    return Noting
+
+
+def _absent() -> None:
+    """Stands where vLLM has no such method, until the contract says so."""
 
 
 def demand(subject: object, parts: Sequence[contract.Part]) -> None:
@@ -261,18 +275,6 @@ class Scheduling:
         demand(trial, contract.REQUEST)
 
     def _scheduler(self, config: Any, cls: type | None) -> Any:
-        base: Any = cls or part("vllm.v1.core.sched.scheduler", "Scheduler")
-        noted = self._preempted
-
-        class Noting(base):  # type: ignore[misc]
-            """The scheduler, with a note of who was preempted in which order."""
-
-            # The signature stays that of vLLM, which the contract looks at.
-            @wraps(getattr(base, "_preempt_request", _absent))
-            def _preempt_request(self, request: Any, *rest: Any, **named: Any) -> Any:
-                noted.append(request.request_id)
-                return super()._preempt_request(request, *rest, **named)
-
         kv = "vllm.v1.kv_cache_interface"
         spec = part(kv, "FullAttentionSpec")(
             block_size=self.settings.block_size,
@@ -280,7 +282,7 @@ class Scheduling:
             head_size=_HEAD_SIZE,
             dtype=config.model_config.dtype,
         )
-        return Noting(
+        return noting(cls, self._preempted)(
             vllm_config=config,
             kv_cache_config=part(kv, "KVCacheConfig")(
                 num_blocks=self.settings.blocks + 1,

@@ -31,7 +31,7 @@ from makespan.core.errors import EngineError, FormatError, OptionError
 from makespan.serving.record import Record
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm import contract
-from makespan.serving.vllm.adapter import demand, longest_sequence, part, version
+from makespan.serving.vllm.adapter import demand, longest_sequence, noting, part, version
 from makespan.serving.vllm.arrivals import Arrivals
 from makespan.serving.vllm.book import Book
 from makespan.serving.vllm.tokens import Tokens
@@ -248,18 +248,12 @@ class RealEngine:
         self.step()
 
     def _watched(self, cls: type | None) -> type:
-        base: Any = cls or part("vllm.v1.core.sched.scheduler", "Scheduler")
         clock, plans = self.now, self._plans
         preempted: list[str] = []
+        base = noting(cls, preempted)
 
-        class Watched(base):  # type: ignore[misc]
+        class Watched(base):  # type: ignore[misc, valid-type]
             """The scheduler, with a note of each plan."""
-
-            def _preempt_request(
-                self, request: Any, timestamp: float, drop_stale_output: bool = False
-            ) -> Any:
-                preempted.append(request.request_id)
-                return super()._preempt_request(request, timestamp, drop_stale_output)
 
             def schedule(self, *rest: Any, **named: Any) -> Any:
                 begin = clock()
