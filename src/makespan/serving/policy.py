@@ -140,7 +140,10 @@ class Policy:
         return pinned[0] if request in engine.running() else None
 
     def wake(self, engine: EngineView) -> int | None:
-        """When to ask ``order`` and ``admit`` again though nothing happens; None: never."""
+        """When to ask ``order`` and ``admit`` again though nothing happens; None: never.
+
+        Asked after each decision while somebody waits.
+        """
         return None
 
     def arrived(self, request: int, engine: EngineView) -> None:

@@ -161,6 +161,29 @@ class Workload:
         """Names of the pieces that the request begins with."""
         return self.content[self.content_ptr[request] : self.content_ptr[request + 1]]
 
+    def sent_at(self, arrival: npt.ArrayLike) -> Workload:
+        """The load with other arrivals, (n,) ps, its requests in their order.
+
+        Raises
+        ------
+        ProblemError
+            If requests wait for others, whose ends decide when they are sent.
+        """
+        times = np.asarray(arrival)
+        if len(self.parent):
+            raise ProblemError(f"workload {self.name!r}: some requests wait for others to end")
+        if times.shape != (self.count,):
+            raise ProblemError(f"workload {self.name!r}: {times.shape} arrivals for {self.count}")
+        order = np.argsort(times, kind="stable")
+        content_ptr, pieces = _rows(self.content_ptr, order)
+        return replace(
+            self,
+            arrival=times[order],
+            **{key: getattr(self, key)[order] for key in _PER_REQUEST},
+            content_ptr=content_ptr,
+            content=self.content[pieces],
+        )
+
     def take(self, requests: npt.ArrayLike) -> Workload:
         """The load of some of the requests, in the order of the arrays.
 
@@ -195,10 +218,10 @@ class Workload:
         kept = parents >= 0
         owners = np.repeat(np.arange(len(chosen)), np.diff(parent_ptr))[kept]
         content_ptr, pieces = _rows(self.content_ptr, chosen)
-        per_request = ("arrival", "prompt", "output", "cap", "priority", "slo", "program", "label")
         return replace(
             self,
-            **{key: getattr(self, key)[chosen] for key in per_request},
+            arrival=self.arrival[chosen],
+            **{key: getattr(self, key)[chosen] for key in _PER_REQUEST},
             parent_ptr=np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(chosen)))))
             if len(chosen)
             else np.zeros(1, dtype=np.int64),
@@ -261,6 +284,9 @@ class Workload:
 
     def _refuse(self, what: str) -> None:
         raise ProblemError(f"workload {self.name!r}: {what}")
+
+
+_PER_REQUEST: Final = ("prompt", "output", "cap", "priority", "slo", "program", "label")
 
 
 def _rows(ptr: IntArray, chosen: IntArray) -> tuple[IntArray, IntArray]:

@@ -48,6 +48,7 @@ def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router
             continue  # who is passed over when others give up their memory is not told apart
         assert getattr(fast.requests, key) == getattr(plain.requests, key), key
     assert [e.steps for e in fast.engines] == [e.steps for e in plain.engines]
+    assert [e.attended for e in fast.engines] == [e.attended for e in plain.engines]
     for engine, other in zip(fast.engines, plain.engines, strict=True):
         assert engine.memory.free == other.free_blocks == other.settings.blocks
     for one, other_policy in zip(*made, strict=True):

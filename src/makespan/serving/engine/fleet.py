@@ -110,7 +110,7 @@ class Fleet:
             end = engine.schedule()
             if end < NEVER:
                 self._post(engine, end, _END)
-            if engine.hooks.wake:
+            if engine.hooks.wake and engine.queue:
                 again = engine.hooks.wake(engine)
                 if again is not None:
                     heapq.heappush(self.events, (max(again, time + 1), _WAKE, index, version))

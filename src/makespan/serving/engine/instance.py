@@ -40,6 +40,8 @@ class Instance(Keeping):
         The one request whose prompt is computed in part; it is the last of the batch.
     in_flight
         Whether a step has been launched that ends at ``now``.
+    attended
+        Tokens attended to, summed over steps: divided by ``steps``, the mean context in memory.
     refused
         Whether the head of the queue has been refused since the last event.
     late
@@ -72,7 +74,7 @@ class Instance(Keeping):
             caching=settings.enable_prefix_caching,
         )
         self.cohort = Cohort(requests, settings.block_size)
-        self.now = self.steps = self.events = self.admissions = 0
+        self.now = self.steps = self.events = self.admissions = self.attended = 0
         self.queue: deque[int] = deque()
         self.batch: dict[int, int] = {}
         self.partial: int | None = None
@@ -114,7 +116,9 @@ class Instance(Keeping):
         cohort = self.cohort
         whole, rest = divmod(steps, self.block_size)
         self.memory.take(whole * len(cohort.base) + sum(glide.blocks[:rest]))
-        cohort.context += steps * len(cohort.base)
+        members = len(cohort.base)
+        self.attended += steps * cohort.context + members * (steps * (steps + 1) // 2)
+        cohort.context += steps * members
         cohort.steps += steps
         # The last of the steps is the longest.
         cohort.lasted(glide.first + glide.growth * (steps - 1))
@@ -325,6 +329,7 @@ class Instance(Keeping):
             cohort.hold_up(request, self.batch[request])
         cohort.lasted(duration)
         self.steps += 1
+        self.attended += step.context
         self.in_flight = True
         return self.now
 

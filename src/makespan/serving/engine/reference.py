@@ -40,7 +40,7 @@ class PlainInstance:
     ) -> None:
         self.index, self.state, self.settings, self.cost = index, state, settings, cost
         self.policy, self.block_size = policy, settings.block_size
-        self.now = self.steps = 0
+        self.now = self.steps = self.attended = 0
         self.batch: list[int] = []
         self.queue: list[int] = []
         self.flight: dict[int, int] | None = None
@@ -303,6 +303,7 @@ class PlainInstance:
         pairs = sum(q * (2 * (after[r] - q) + q) for r, q in plan.items() if q > 1)
         self.now += self.cost.step(sum(plan.values()), len(plan), sum(after.values()), pairs)
         self.steps += 1
+        self.attended += sum(after.values())
         self.flight = plan
 
     def commit(self) -> list[int]:

@@ -73,4 +73,5 @@ def record_of(fleet: Fleet) -> Record:
         hits=np.array(requests.hits, dtype=np.int64),
         instance=np.where(admitted >= 0, np.array(requests.engine, dtype=np.int64), -1),
         steps=sum(engine.steps for engine in fleet.engines),
+        counters={"attended tokens": sum(engine.attended for engine in fleet.engines)},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -91,14 +91,7 @@ class Replay:
         if run.workload.count < 2:
             raise OptionError("a run of fewer than two requests cannot be compared")
         order = np.argsort(run.queued, kind="stable")
-        load = run.workload.take(np.arange(run.workload.count))
-        workload = replace(
-            load,
-            arrival=run.queued[order],
-            prompt=load.prompt[order],
-            output=load.output[order],
-            cap=load.cap[order],
-        )
+        workload = run.workload.sent_at(run.queued)
         settings, assumed = run.settings, ""
         limits = run.meta.get("engine_kwargs")
         if not isinstance(limits, dict):

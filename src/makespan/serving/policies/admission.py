@@ -15,17 +15,27 @@ class Conservative(Policy):
 
     The rule of TGI and DeepSpeed-MII as Past-Future (arXiv 2507.10150, section 4) describes it: no
     request ever loses its memory, and much of it stays empty.
+
+    Parameters
+    ----------
+    cap
+        Nominal length of every output; None: what each client asked for.
     """
 
     name = "conservative"
+
+    def __init__(self, cap: int | None = None) -> None:
+        self.cap = cap
 
     def admit(self, request: int, engine: EngineView) -> bool:
         """See :meth:`Policy.admit`."""
         size = engine.block_size
         batch = [*engine.running(), request]
-        return sum(-(-(engine.prompt(r) + engine.cap(r)) // size) for r in batch) <= (
-            engine.total_blocks
-        )
+        needed = 0
+        for r in batch:
+            cap = engine.cap(r) if self.cap is None else self.cap
+            needed += -(-(engine.prompt(r) + cap) // size)
+        return needed <= engine.total_blocks
 
 
 class Aggressive(Policy):

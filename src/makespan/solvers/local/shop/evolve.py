@@ -39,6 +39,9 @@ _LARGE: Final = 20_000
 """Operations beyond which descents are cut in proportion, so that there are several of them."""
 
 _SHARES: Final = (0.3, 0.5, 0.7)
+_BLUR: Final = 0.15
+"""Shares of the second parent in its children, and the deviation of those that are cut in time."""
+
 _EVEN: Final = 0.5
 _TRIES: Final = 100
 _START: Final = 10
@@ -175,17 +178,33 @@ class Evolution:
         starts_a, starts_b = self.starts(a), self.starts(b)
         best: Solution | None = None
         for share in _SHARES:
-            mix = (1 - share) * starts_a + share * starts_b
-            base = b.order if self.random.random() < 0.5 else a.order
-            order = base[np.argsort(mix[base], kind="stable")]
-            from_b = self.random.random(len(mix)) < share
-            option = np.where(from_b, b.option, a.option)
-            self.even(option)
+            if self.flexible:
+                order, option = self.joined(a, b, starts_a, share)
+            else:
+                mix = (1 - share) * starts_a + share * starts_b
+                base = b.order if self.random.random() < 0.5 else a.order
+                order, option = base[np.argsort(mix[base], kind="stable")], a.option.copy()
             found = self.improve(order, option, _TRIAL, budget=_TRIAL)
             if best is None or found.value < best.value:
                 best = found
         assert best is not None
         return self.improve(best.order.copy(), best.option.copy(), self.patience)
+
+    def joined(
+        self, a: Solution, b: Solution, starts: IntArray, share: float
+    ) -> tuple[UInt32, Int32]:
+        """What one parent does first, by its ``starts``, and then what the other does of the rest.
+
+        Where operations choose their machines, a choice is only good beside those of about the same
+        time: a mix drawn operation by operation loses it, two parts in time keep it.
+        """
+        n = len(a.order)
+        cut = float(np.clip(1.0 - share + _BLUR * self.random.normal(), 0.05, 0.95))
+        front = a.order[np.argsort(starts[a.order], kind="stable")][: int(cut * n)]
+        early = np.zeros(len(starts), dtype=bool)
+        early[front] = True
+        order = np.concatenate((front, b.order[~early[b.order]]))
+        return order, np.where(early, a.option, b.option)
 
     def foreign(self) -> Solution | None:
         """The incumbent, improved, if another member of the solve has put a new one up."""
