@@ -41,6 +41,8 @@ class PastFuture(Policy):
     every
         Boundaries between steps, of those at which somebody could be admitted, per round of
         admissions: 10 in the authors' scripts, 2 in their server.
+    lists
+        Most lists of lengths that are drawn for the batch; the head is admitted if it fits in all.
     """
 
     name = "past-future"
@@ -55,14 +57,15 @@ class PastFuture(Policy):
         blocks: bool = True,
         resume: Literal["conditional", "new"] = "conditional",
         every: int = 10,
+        lists: int = 5,
         seed: int = 0,
     ) -> None:
-        if history < 1 or every < 1 or not 0.0 <= reserve < 1.0:
+        if min(history, every, lists) < 1 or not 0.0 <= reserve < 1.0:
             raise OptionError(
-                f"history is {history}, reserve {reserve}, every {every}",
+                f"history is {history}, reserve {reserve}, every {every}, lists {lists}",
                 hint="remember at least one output and keep a share from 0 to below 1",
             )
-        self.every, self.asked = every, 0
+        self.every, self.asked, self.lists = every, 0, lists
         self.reserve, self.cap, self.blocks, self.resume = reserve, cap, blocks, resume
         self.history: deque[int] = deque(maxlen=history)
         self.lengths: IntArray | None = None
@@ -112,7 +115,7 @@ class PastFuture(Policy):
 
     def _begin(self, running: list[int], engine: EngineView) -> None:
         """Draw lists of lengths for the batch; they last for one round of admissions."""
-        count = min(5, 200 // max(len(running), 1) + 1)
+        count = min(self.lists, 200 // max(len(running), 1) + 1)
         self.batch = running
         self.held = np.array(
             [engine.prompt(r) + engine.generated(r) for r in running], dtype=np.int64
