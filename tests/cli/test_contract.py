@@ -50,7 +50,8 @@ def test_every_command_is_in_the_manual_and_in_the_contract() -> None:
     """No command without its document."""
     from makespan.cli.app import app
 
-    names = {item.name for item in (*app.registered_commands, *app.registered_groups)}
+    names = {command.name for command in app.registered_commands}
+    names |= {group.name for group in app.registered_groups}
     assert names == set(COMMANDS) - {"error"}
     for name in names:
         assert f"| `{name}` |" in MANUAL
