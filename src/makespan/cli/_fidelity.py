@@ -18,6 +18,7 @@ from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay
 from makespan.serving.record import Record
 from makespan.serving.workload import PICOSECONDS
 from makespan.serving.workloads.llmservingsim import RecordedRun, read_recorded_run
+from makespan.serving.workloads.reading import read_workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Likeness:
 
 def likeness(
     path: str,
+    trace: str | None,
     calibrate: str | None,
     cost_of: Callable[[int], OperatorCost],
     *,
@@ -51,9 +53,12 @@ def likeness(
 ) -> Likeness:
     """Replay a run with a fitted cost model, or with that of the hardware.
 
-    ``cost_of`` gives the latter for a number of GPUs that the experts are spread over.
+    ``cost_of`` gives the latter for a number of GPUs that the experts are spread over; ``trace`` is
+    the load that the run served, if it is at hand, which tells what its prompts share.
     """
     run = read_recorded_run(path)
+    if trace is not None:
+        run = run.sharing(read_workload(trace))
     replay = Replay.of(run)
     half = replay.first_half
     parts = {"all": half | ~half, "first-half": half, "second-half": ~half}

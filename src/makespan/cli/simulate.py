@@ -119,7 +119,8 @@ def serving(
         typer.Option(
             rich_help_panel=_REAL,
             metavar="RUN.jsonl",
-            help="Replay a recorded run of a real engine and show how far off the simulation is.",
+            help="Replay a recorded run of a real engine and show how far off the simulation is; "
+            "--trace may name the load it served, which tells what prompts share.",
             show_default=False,
         ),
     ] = None,
@@ -178,6 +179,7 @@ def serving(
                 session.note(f"fitting step times in {replays} replays ...")
             found = _fidelity.likeness(
                 like,
+                trace,
                 calibrate,
                 lambda peers: operator_cost(wish, peers),
                 replays=replays,

@@ -1,10 +1,10 @@
 """What an engine needs to know of a cost model: the duration of a step from a few sums.
 
 A step computes new tokens of some sequences. Its duration may depend in any way on the number of
-new tokens and of sequences, and linearly on two sums over the sequences: the tokens attended to by
-those that compute one token (their context), and the query-key pairs of longer chunks. Then k steps
-of the same sequences, each with one more token of context than the step before, last what their
-closed form says, to the picosecond.
+new tokens and of sequences, and linearly on two sums: the tokens that all its sequences have after
+the step (their context), and the query-key pairs of those that compute more than one token. Then k
+steps of the same sequences, each with one more token of context than the step before, last what
+their closed form says, to the picosecond.
 """
 
 from __future__ import annotations
