@@ -12,6 +12,7 @@ SHIPPED: Final = (
     "makespan.claims.priority_rules:SYSTEM",
     "makespan.claims.blocking_job_shop:SYSTEM",
     "makespan.claims.smtt_eddc_mddc:SYSTEM",
+    "makespan.claims.past_future:SYSTEM",
 )
 """Where each system is declared; to remove one, delete its module and its line here."""
 

@@ -1,12 +1,13 @@
 """Past-Future: admission by the peak of memory that sampled output lengths foretell.
 
-R. Gong et al., "Past-Future Scheduler for LLM Serving under SLA Guarantees", ASPLOS 2025
-(arXiv 2507.10150). Lengths of past outputs are the distribution of those to come; that of a running
-request is conditioned on what it has generated. The peak of the batch follows from the sampled
-lengths, and the head of the queue is admitted if the peak with it stays below the memory. The rule
-for k, the start of the history and the reserves are from the authors' code (ModelTC/lightllm,
-commit 26329d33, and the artifact). Ours: blocks instead of tokens, and that a preempted request is
-sampled on what it had generated already (``resume="new"`` gives the authors' behaviour).
+"Past-Future Scheduler for LLM Serving under SLA Guarantees", ASPLOS 2025 (arXiv 2507.10150).
+Lengths of past outputs are the distribution of those to come; that of a running request is
+conditioned on what it has generated. The peak of the batch follows from the sampled lengths, and
+the head of the queue is admitted if the peak with it stays below the memory. The number of lists,
+the start of the history and the reserves are from the authors' code (ModelTC/lightllm, commit
+26329d33, and the artifact WuSiYu/lightllm-ae, commit 0da617fe). Ours: blocks instead of tokens, and
+that a preempted request is sampled on what it had generated already (``resume="new"`` gives the
+authors' behaviour).
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ class PastFuture(Policy):
     Parameters
     ----------
     history
-        Outputs remembered; half of them are ``cap`` at first, so that the first minutes are
-        careful.
+        Outputs remembered; half of them are ``initial`` at first.
+    initial
+        Length that the history begins with; None: the cap, so that the first minutes are careful.
+        The authors' scripts begin with 512, which makes them bold.
     reserve
         Share of the memory kept free: 3 % in the authors' scripts, 5 % in their server.
     cap
@@ -37,7 +40,8 @@ class PastFuture(Policy):
     blocks
         Whether to count blocks (as memory is given out) or tokens (as the paper does).
     resume
-        How the length of a request that lost its memory is drawn.
+        How the remaining length of a request that lost its memory is drawn: given what it had, or
+        as a whole new length.
     every
         Boundaries between steps, of those at which somebody could be admitted, per round of
         admissions: 10 in the authors' scripts, 2 in their server.
@@ -52,6 +56,7 @@ class PastFuture(Policy):
         self,
         *,
         history: int = 1000,
+        initial: int | None = None,
         reserve: float = 0.03,
         cap: int | None = None,
         blocks: bool = True,
@@ -67,6 +72,7 @@ class PastFuture(Policy):
             )
         self.every, self.asked, self.lists = every, 0, lists
         self.reserve, self.cap, self.blocks, self.resume = reserve, cap, blocks, resume
+        self.initial = initial
         self.history: deque[int] = deque(maxlen=history)
         self.lengths: IntArray | None = None
         self.random = np.random.default_rng(seed)
@@ -77,10 +83,7 @@ class PastFuture(Policy):
 
     def admit(self, request: int, engine: EngineView) -> bool:
         """See :meth:`Policy.admit`; O(k n log n) for a batch of n."""
-        if self.cap is None:
-            self.cap = engine.cap(request)
-        if not self.history and self.lengths is None:
-            self.history.extend([self.cap] * -(-(self.history.maxlen or 2) // 2))
+        self._start(request, engine)
         fresh = self.round != (engine.index, engine.now)
         if fresh:
             self.round = (engine.index, engine.now)
@@ -106,12 +109,17 @@ class PastFuture(Policy):
 
     def finished(self, request: int, engine: EngineView) -> None:
         """See :meth:`Policy.finished`; remembers the length."""
+        self._start(request, engine)
+        self.history.append(engine.generated(request))
+        self.lengths = None
+
+    def _start(self, request: int, engine: EngineView) -> None:
+        """Half a history, before there is one."""
         if self.cap is None:
             self.cap = engine.cap(request)
         if not self.history:
-            self.history.extend([self.cap] * -(-(self.history.maxlen or 2) // 2))
-        self.history.append(engine.generated(request))
-        self.lengths = None
+            length = self.cap if self.initial is None else self.initial
+            self.history.extend([length] * -(-(self.history.maxlen or 2) // 2))
 
     def _begin(self, running: list[int], engine: EngineView) -> None:
         """Draw lists of lengths for the batch; they last for one round of admissions."""
@@ -156,5 +164,5 @@ class PastFuture(Policy):
             lengths[np.minimum(low, len(lengths) - 1)],
             np.rint(point(low) * (1.0 - part) + point(np.minimum(low + 1, top)) * part),
         ).astype(np.int64)
-        left: IntArray = np.maximum(value - had, 0)
+        left: IntArray = np.maximum(value - known, 0)
         return left
