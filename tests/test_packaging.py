@@ -121,7 +121,6 @@ def test_extras_of_the_wheel(description: Message) -> None:
         "learn",
         "postgres",
         "ray",
-        "vllm",
         "web",
     }
     dev = PROJECT["project"]["optional-dependencies"]["dev"]
