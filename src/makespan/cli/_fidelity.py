@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from makespan.cli._report import facts
 from makespan.core.errors import OptionError
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.step import StepCost
@@ -92,22 +93,20 @@ def likeness(
 
 def report(found: Likeness) -> RenderableType:
     """Real and simulated figures side by side."""
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
+    rows = facts()
     run, replay = found.run, found.replay
     what = ", ".join(part for part in (run.engine, run.model, run.hardware) if part)
-    facts.add_row("real run", f"{run.workload.name}: {replay.workload.count} requests; {what}")
+    rows.add_row("real run", f"{run.workload.name}: {replay.workload.count} requests; {what}")
     limits = replay.settings
-    facts.add_row(
+    rows.add_row(
         "engines",
         f"{replay.instances} x ({limits.blocks:,} blocks of {limits.block_size}, "
         f"{limits.max_num_batched_tokens:,} tokens, {limits.max_num_seqs} requests a step)",
     )
     if replay.assumed:
-        facts.add_row("assumed", replay.assumed)
-    facts.add_row("times", f"simulated; {found.calibration}")
-    facts.add_row("preemptions", f"{int(found.record.preemptions.sum())} simulated")
+        rows.add_row("assumed", replay.assumed)
+    rows.add_row("times", f"simulated; {found.calibration}")
+    rows.add_row("preemptions", f"{int(found.record.preemptions.sum())} simulated")
     part = replay.first_half
     chosen = {"all": part | ~part, "second-half": ~part}[found.judged]
     real = replay.real.figures(chosen)
@@ -121,7 +120,7 @@ def report(found: Likeness) -> RenderableType:
         table.add_row(f"{metric.upper()} {unit}, real", *(f"{factor * v:.3f}" for v in real[i]))
         table.add_row("  error", *(f"{error:+.1%}" for error in errors))
     note = "The queue couples both halves, so that the second is held out of the fit but not alone."
-    lines: list[RenderableType] = [facts, Text(), table]
+    lines: list[RenderableType] = [rows, Text(), table]
     if found.judged == "second-half":
         lines += [Text(), Text(note, style="dim")]
     return Group(*lines)

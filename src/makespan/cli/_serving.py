@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from makespan.cli._files import STDOUT
+from makespan.cli._report import facts
 from makespan.core.errors import OptionError
 from makespan.serving.cost.hardware import hardware
 from makespan.serving.cost.memory import kv_blocks
@@ -173,21 +174,19 @@ def report(setup: Setup, arms: Sequence[Arm]) -> RenderableType:
     """A table with a row per policy, and what its figures mean."""
     load, settings = setup.workload, setup.settings
     rate = (load.count - 1) * PICOSECONDS / load.span if load.span else float("inf")
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    facts.add_row("load", f"{load.count:,} requests ({load.name}; {load.source})")
+    rows = facts()
+    rows.add_row("load", f"{load.count:,} requests ({load.name}; {load.source})")
     at = "all at once" if load.span == 0 else f"{rate:,.2f} requests/s"
-    facts.add_row("rate", f"{at}; capacity about {setup.capacity:,.2f} requests/s")
-    facts.add_row("caps", f"{load.cap.min():,} to {load.cap.max():,} tokens of output")
-    facts.add_row(
+    rows.add_row("rate", f"{at}; capacity about {setup.capacity:,.2f} requests/s")
+    rows.add_row("caps", f"{load.cap.min():,} to {load.cap.max():,} tokens of output")
+    rows.add_row(
         "engines",
         f"{setup.instances} x ({settings.blocks:,} blocks of {settings.block_size}, "
         f"{settings.max_num_batched_tokens:,} tokens and {settings.max_num_seqs} requests a step)",
     )
-    facts.add_row("times", f"simulated; {setup.cost.calibration.label}")
+    rows.add_row("times", f"simulated; {setup.cost.calibration.label}")
     if load.slos:
-        facts.add_row("asked for", terms(load.slos[0]))
+        rows.add_row("asked for", terms(load.slos[0]))
     table = Table(box=None, padding=(0, 1), header_style="bold")
     table.add_column("policy", overflow="fold")
     shared = any(arm.summary.hit for arm in arms)
@@ -207,7 +206,7 @@ def report(setup: Setup, arms: Sequence[Arm]) -> RenderableType:
             f"{s.goodput:.2f}",
         )
     left = sum(count for fate, count in arms[0].summary.fates.items() if fate)
-    lines: list[RenderableType] = [facts, Text(), table, Text()]
+    lines: list[RenderableType] = [rows, Text(), table, Text()]
     if left:
         lines.append(Text(f"{left} requests were refused or never sent", style="yellow"))
     meaning = "; ".join(f"{name}: {says}" for name, says in METRICS.items() if name != "gap")

@@ -116,7 +116,7 @@ class Fleet:
                     heapq.heappush(self.events, (max(again, time + 1), _WAKE, index, version))
         else:
             self._land(engine, time)
-            engine.wake()
+            engine.reconsider()
             if not self.pending[index]:
                 self._post(engine, time, _LAUNCH)
 

@@ -114,9 +114,9 @@ class Instance(Keeping):
                     low = middle + 1
             steps = low
         cohort = self.cohort
-        whole, rest = divmod(steps, self.block_size)
-        self.memory.take(whole * len(cohort.base) + sum(glide.blocks[:rest]))
         members = len(cohort.base)
+        whole, rest = divmod(steps, self.block_size)
+        self.memory.take(whole * members + sum(glide.blocks[:rest]))
         self.attended += steps * cohort.context + members * (steps * (steps + 1) // 2)
         cohort.context += steps * members
         cohort.steps += steps
@@ -154,7 +154,7 @@ class Instance(Keeping):
                 self._watch(request)
         self.ready = []
         if done:
-            self.refused, self.changed = False, True
+            self.reconsider()
             if self.hooks.finished:
                 for request in done:
                     self.hooks.finished(request, self)
@@ -178,10 +178,6 @@ class Instance(Keeping):
             pass  # all who came before the one that gave up gave up, too: begin again
         return end
 
-    def wake(self) -> None:
-        """The time that the policy asked to be asked again at."""
-        self.refused, self.changed = False, True
-
     def preempt(self, victim: int, advanced: int) -> None:
         """Take the memory of a request, which returns to the head of the queue.
 
@@ -204,7 +200,7 @@ class Instance(Keeping):
         if self.partial == victim:
             self.partial = None
         self.queue.appendleft(victim)
-        self.refused, self.changed = False, True
+        self.reconsider()
 
     # Inside.
 
@@ -266,9 +262,11 @@ class Instance(Keeping):
         if hooks.time_varying or (hooks.order and self.changed):
             return True
         # Some request is generating what the head begins with, so that its need falls.
-        return bool(self.growing) and any(
-            node in self.growing for node in self.requests.chain[self.queue[0]]
-        )
+        return self._overlaps(self.requests.chain[self.queue[0]])
+
+    def _overlaps(self, chain: tuple[int, ...]) -> bool:
+        """Whether some request is generating a piece of the chain."""
+        return bool(self.growing) and any(node in self.growing for node in chain)
 
     def _plan(self) -> bool:
         """Set off a glide up to the next completion or the first step that lacks a block."""
@@ -352,7 +350,7 @@ class Instance(Keeping):
         self.given[request] = tokens
         chain = requests.chain[request]
         if chain and self.settings.enable_prefix_caching:
-            if self.growing and any(node in self.growing for node in chain):
+            if self._overlaps(chain):
                 self._settle()
             self.memory.seal(request, chain, past + tokens)
         step.add(tokens, past)
@@ -409,7 +407,7 @@ class Instance(Keeping):
 
     def _find(self, request: int, most: int) -> Found:
         chain = self.requests.chain[request]
-        if self.growing and any(node in self.growing for node in chain):
+        if self._overlaps(chain):
             self._settle()
         return self.memory.find(request, chain, most)
 

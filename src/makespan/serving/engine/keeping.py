@@ -20,6 +20,10 @@ class Keeping(InstanceView):
     refused: bool
     changed: bool
 
+    def reconsider(self) -> None:
+        """Something has happened by which the head of the queue may be admitted."""
+        self.refused, self.changed = False, True
+
     def pin(self, request: int) -> bool:
         """Ask the policy whether to keep what a request leaves; True if it is kept."""
         assert self.hooks.retain is not None
@@ -33,7 +37,7 @@ class Keeping(InstanceView):
         """Keep the memory of an ended request no longer."""
         del self.pins[request]
         self.memory.release(request, self.requests.computed[request])
-        self.refused, self.changed = False, True
+        self.reconsider()
 
     def give_up(self, request: int) -> bool:
         """Let the policy give up what is kept, for a request that lacks memory."""

@@ -12,7 +12,7 @@ is kept, then the rest.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right, insort
+from bisect import insort
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -80,8 +80,9 @@ class Continuum(Policy):
     cost
         Step times, for what it takes to compute a context anew; None: nothing.
     rule
-        "ttl" is the paper's; "threshold" that of its preview (moving mean of the tool below two
-        seconds: keep for two); "fixed" keeps all for ``fixed`` seconds; "never" only orders.
+        "ttl" is the paper's; "threshold" that of its preview, with the mean of all pauses of the
+        tool for a moving one (below two seconds: keep for two); "fixed" keeps all for ``fixed``
+        seconds; "never" only orders.
     give_way
         Whether kept contexts are given up for a turn that could also wait for those that run. The
         paper calls giving up a guard against deadlock, which we take to mean: only if nothing runs.
@@ -184,8 +185,8 @@ class Continuum(Policy):
             return self.fixed
         mine = self.pauses[tool]
         if self.rule == "threshold":
-            recent = mine.values
-            return _THRESHOLD if recent and float(np.mean(recent)) <= _THRESHOLD else 0.0
+            past = mine.values
+            return _THRESHOLD if past and float(np.mean(past)) <= _THRESHOLD else 0.0
         wait = float(np.mean(self.delays)) if self.delays else 0.0
         reload = self.cost.step(context, 1, context, context**2) / PICOSECONDS if self.cost else 0.0
         benefit = wait * self.eta + reload
@@ -194,11 +195,6 @@ class Continuum(Policy):
             # Of an exponential law with mean m: the derivative of P * benefit - ttl is 0 here.
             return max(0.0, _MEAN_PAUSE * math.log(benefit / _MEAN_PAUSE)) if benefit > 0 else 0.0
         return (mine if len(mine.values) > _COLD else self.all).best(benefit)
-
-    def share_within(self, tool: str, seconds: float) -> float:
-        """Share of the tool's past pauses that were no longer than this."""
-        values = self.pauses[tool].values
-        return bisect_right(values, seconds) / len(values) if values else 0.0
 
     def _program(self, request: int, engine: EngineView) -> _Program | None:
         index = engine.program(request)

@@ -175,7 +175,8 @@ class Evolution:
 
     def offspring(self, a: Solution, b: Solution) -> Solution:
         """The most promising of three schedules between the parents, improved."""
-        starts_a, starts_b = self.starts(a), self.starts(b)
+        starts_a = self.starts(a)
+        starts_b = starts_a if self.flexible else self.starts(b)
         best: Solution | None = None
         for share in _SHARES:
             if self.flexible:
