@@ -50,6 +50,14 @@ def test_a_trace_is_read_by_its_content(invoke: Invoke, checked: Check, tmp_path
     assert document["policies"][0]["prefix_hit_tokens"] == 2 * 1024
 
 
+def test_a_load_that_counts_sessions_is_cut_to_the_requests_asked_for(
+    invoke: Invoke, checked: Check
+) -> None:
+    """Its generator has no number of requests to be told."""
+    words = ("simulate", "serving", "--generate", "agents,sessions=5", "--requests", "7")
+    assert checked(invoke(*words, "--json", "-").stdout)["load"]["requests"] == 7
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

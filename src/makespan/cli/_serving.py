@@ -22,7 +22,7 @@ from makespan.serving.service import GOODPUT, METRICS, terms
 from makespan.serving.settings import EngineSettings
 from makespan.serving.study import Arm, at_rate, drain_rate
 from makespan.serving.workload import PICOSECONDS, Slo, Workload
-from makespan.serving.workloads.catalogue import generate
+from makespan.serving.workloads.catalogue import generate, generators
 from makespan.serving.workloads.reading import read_workload
 from makespan.serving.workloads.transform import set_cap
 
@@ -137,7 +137,10 @@ def _load(wish: Wish) -> Workload:
         if not equals:
             raise OptionError(f"--generate: {pair!r} is no KEY=VALUE")
         parameters[key.strip()] = _value(value.strip())
-    if wish.requests is not None:
+    counted = any(
+        p.name == "requests" for g in generators() if g.name == name for p in g.parameters
+    )
+    if wish.requests is not None and counted:
         parameters.setdefault("requests", wish.requests)
     workload = generate(name, parameters, seed=wish.seed)
     if wish.requests is not None and wish.requests < workload.count:
