@@ -36,7 +36,8 @@ def test_without_the_collections_every_claim_is_answered(claim: Claim) -> None:
     assert result.scope == "quick"
     assert result.seconds < 60
     if result.verdict is Verdict.UNCONFIRMED:
-        assert "MAKESPAN_DATA" in result.explanation
+        # What is missing is named: the collections, or a real engine with its model.
+        assert any(name in result.explanation for name in ("MAKESPAN_DATA", "MAKESPAN_MODEL"))
         assert not result.measured
     else:
         assert result.measured

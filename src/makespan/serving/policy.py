@@ -10,6 +10,7 @@ view tells how long an output will be.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -39,6 +40,14 @@ class EngineView(Protocol):
     @property
     def block_size(self) -> int:
         """Tokens of a block."""
+
+    @property
+    def max_num_seqs(self) -> int:
+        """Sequences that may run at a time."""
+
+    @property
+    def max_num_batched_tokens(self) -> int:
+        """Tokens that a step may compute."""
 
     def running(self) -> Sequence[int]:
         """Requests in the batch, in the order in which they were admitted."""
@@ -86,7 +95,53 @@ class FleetView(Protocol):
 
     @property
     def engines(self) -> Sequence[EngineView]:
-        """The engines; their memory and batches as of now, if asked."""
+        """All engines by index; their memory and batches as of now, if asked."""
+
+    @property
+    def open(self) -> Sequence[int]:
+        """Engines that take requests: those that are on and not being emptied."""
+
+    @property
+    def starting(self) -> Sequence[int]:
+        """Engines that have been switched on and do not serve yet."""
+
+    @property
+    def draining(self) -> Sequence[int]:
+        """Engines that are switched off as soon as they have nothing left."""
+
+    @property
+    def moving(self) -> Sequence[int]:
+        """Requests on their way from one engine to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A request that a router wants served elsewhere from now on.
+
+    Attributes
+    ----------
+    target
+        Index of the engine it goes to.
+    """
+
+    request: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How a router wants the fleet changed.
+
+    Attributes
+    ----------
+    start
+        Number of further engines to switch on.
+    stop
+        Engines to empty and switch off.
+    """
+
+    start: int = 0
+    stop: tuple[int, ...] = ()
 
 
 class Policy:
@@ -116,6 +171,27 @@ class Policy:
         Not asked while nothing runs, so that no policy can stop an engine for good.
         """
         return True
+
+    def drop(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
+        """Who of the queue is refused for good; asked whenever ``order`` is, before it."""
+        return ()
+
+    def interrupt(self, engine: EngineView) -> Sequence[int]:
+        """Who of the running gives up its memory though none is lacking.
+
+        Asked between two steps while somebody waits, when something has happened since the last
+        time or ``wake`` says so; before ``order``. They join the head of the queue, the last named
+        first, and the step that follows may admit others in their place.
+        """
+        return ()
+
+    def token_budget(self, engine: EngineView) -> int:
+        """Most tokens that the next step computes.
+
+        At most ``max_num_batched_tokens`` and at least the sequences running are taken instead.
+        Asked before every step in which a prompt may be computed.
+        """
+        return engine.max_num_batched_tokens
 
     def victim(self, running: Sequence[int], engine: EngineView) -> int:
         """Who of the running gives up its memory, where one more block is needed."""
@@ -154,14 +230,37 @@ class Policy:
 
 
 class Router:
-    """Decisions between engines; the default sends to the one with the fewest requests."""
+    """Decisions between engines; the default sends to the one with the fewest requests.
+
+    Attributes
+    ----------
+    poll
+        Picoseconds between two times that ``migrate`` and ``scale`` are asked; None: never.
+    """
 
     name: str = "least-loaded"
+    poll: int | None = None
 
     def route(self, request: int, fleet: FleetView) -> int:
-        """Index of the engine that gets the request, which arrives now."""
+        """Index of an open engine, which gets the request that arrives now."""
         engines = fleet.engines
-        return min(range(len(engines)), key=lambda i: engines[i].load)
+        return min(fleet.open, key=lambda i: engines[i].load)
+
+    def finished(self, request: int, fleet: FleetView) -> None:
+        """The request has got its last token, or was refused."""
+
+    def migrate(self, fleet: FleetView) -> Sequence[Move]:
+        """Which requests are to be served elsewhere from now on.
+
+        A request that decodes takes its memory along while it goes on decoding; one that waits is
+        handed over at once. Moves that cannot begin (no memory at the target, an end that moves
+        another request already, a prompt under way) are passed over.
+        """
+        return ()
+
+    def scale(self, fleet: FleetView) -> Scaling | None:
+        """Engines to switch on or off; None: neither."""
+        return None
 
 
 class RoundRobin(Router):
@@ -174,6 +273,6 @@ class RoundRobin(Router):
 
     def route(self, request: int, fleet: FleetView) -> int:
         """See :meth:`Router.route`."""
-        chosen = self.next % len(fleet.engines)
-        self.next = chosen + 1
+        chosen = fleet.open[self.next % len(fleet.open)]
+        self.next += 1
         return chosen

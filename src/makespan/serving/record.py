@@ -38,6 +38,8 @@ class Fate(IntEnum):
     """Never sent: a request that it waits for was refused or did not end."""
     UNFINISHED = 3
     """The run was stopped before its last token."""
+    DROPPED = 4
+    """Given up by the policy before its last token."""
 
 
 class Kind(IntEnum):
