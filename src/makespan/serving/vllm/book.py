@@ -56,6 +56,10 @@ class Book:
         self._preemptions[r] += 1
         self._note(now, Kind.PREEMPT, r)
 
+    def leave(self, r: int) -> None:
+        """A request left its engine for another, where it is admitted again."""
+        self._batch.discard(r)
+
     def plan(self, now: int, parts: Iterable[tuple[int, int, int]]) -> tuple[int, int, int, int]:
         """A step of (request, new tokens, its tokens after the step); the sums of its cost.
 

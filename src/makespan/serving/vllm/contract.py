@@ -30,6 +30,8 @@ class Part:
 
 SCHEDULER: Final = (
     Part("waiting", "queue of requests not yet admitted, or preempted"),
+    Part("waiting.remove_request", "a request leaves the queue", ("request",)),
+    Part("waiting.prepend_request", "a request comes to its head", ("request",)),
     Part("running", "requests in the order in which they are given tokens"),
     Part("requests", "every unfinished request by its id"),
     Part("finished_req_ids", "what ended since the last step"),

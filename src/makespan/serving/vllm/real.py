@@ -75,7 +75,7 @@ def run_real(
 
 
 @dataclass(slots=True)
-class _Plan:
+class Plan:
     """What the scheduler has planned, as it was planned."""
 
     begin: int
@@ -98,6 +98,9 @@ class RealEngine:
         ``fcfs`` or ``priority``, vLLM's own.
     scheduler
         Subclass of vLLM's ``Scheduler`` to run in place of it.
+    dtype
+        Of weights, keys and values. In ``float32`` the words of an answer hardly depend on what it
+        was computed together with; in ``bfloat16`` two candidates may be nearer than rounding.
 
     Attributes
     ----------
@@ -117,6 +120,7 @@ class RealEngine:
         max_model_len: int | None = None,
         policy: str = "fcfs",
         scheduler: type | None = None,
+        dtype: str = "bfloat16",
     ) -> None:
         if settings.block_size % CPU_BLOCK:
             raise OptionError(
@@ -131,7 +135,7 @@ class RealEngine:
         self.settings = settings
         self.name = model.name
         self._zero = 0
-        self._plans: list[_Plan] = []
+        self._plans: list[Plan] = []
         limit = longest_sequence(settings, max_model_len)
         positions = part("transformers", "AutoConfig").from_pretrained(model)
         self.max_model_len = min(limit, int(positions.max_position_embeddings))
@@ -140,7 +144,7 @@ class RealEngine:
                 part("vllm.engine.arg_utils", "EngineArgs")(
                     model=str(model),
                     skip_tokenizer_init=True,
-                    dtype="bfloat16",
+                    dtype=dtype,
                     enforce_eager=True,
                     disable_log_stats=True,
                     use_tqdm_on_load=False,
@@ -199,12 +203,8 @@ class RealEngine:
         The clock starts at the first arrival. With a time limit in seconds, what has not ended by
         then is aborted and has the fate ``UNFINISHED``.
         """
-        if not self._engine.reset_prefix_cache():
-            raise EngineError("vLLM would not forget its prefix cache: requests hold blocks")
         run = _Run(self, workload, Book(workload, events=events, log=log))
-        self._zero = time.perf_counter_ns() * 1000
-        if workload.count:
-            self._zero -= int(workload.arrival[0])
+        self.begin(time.perf_counter_ns() * 1000 - first_arrival(workload))
         end = None if time_limit is None else self.now() + int(time_limit * PICOSECONDS)
         try:
             while run.advance():
@@ -213,6 +213,18 @@ class RealEngine:
         finally:
             run.abort()
         return run.book.record(f"vLLM {version()} with {self.name}", measured=True)
+
+    def begin(self, zero: int) -> None:
+        """Empty the prefix cache and set the clock, whose 0 is ``zero`` ps of ``perf_counter``.
+
+        Raises
+        ------
+        EngineError
+            If requests hold blocks.
+        """
+        if not self._engine.reset_prefix_cache():
+            raise EngineError("vLLM would not forget its prefix cache: requests hold blocks")
+        self._zero = zero
 
     def now(self) -> int:
         """Picoseconds on the clock of the run."""
@@ -236,16 +248,35 @@ class RealEngine:
             )
         )
 
-    def step(self) -> tuple[list[_Plan], list[Any]]:
+    def step(self) -> tuple[list[Plan], list[Any]]:
         """One step of the engine: what was planned in it, and the outputs."""
         self._plans.clear()
         outputs = self._engine.step()
         return list(self._plans), outputs
 
     def abort(self, names: list[str]) -> None:
-        """End requests by the ids that vLLM gave them."""
-        self._engine.abort_request(names, internal=True)
+        """End requests by the ids that vLLM gave them, all that there are."""
+        self.withdraw(names)
         self.step()
+
+    def withdraw(self, names: list[str]) -> None:
+        """Take requests away, running or not; the next step tells the worker."""
+        self._engine.abort_request(names, internal=True)
+
+    def hurry(self, name: str) -> None:
+        """Move a waiting request to the head of the queue."""
+        waiting, request = self.scheduler.waiting, self.scheduler.requests[name]
+        waiting.remove_request(request)
+        waiting.prepend_request(request)
+
+    def running(self) -> list[str]:
+        """Ids of the requests in the batch, in its order."""
+        return [request.request_id for request in self.scheduler.running]
+
+    @property
+    def free_blocks(self) -> int:
+        """KV blocks that no request holds."""
+        return int(self.scheduler.kv_cache_manager.block_pool.get_num_free_blocks())
 
     def _watched(self, cls: type | None) -> type:
         clock, plans = self.now, self._plans
@@ -263,7 +294,7 @@ class RealEngine:
                     (name, count, self.requests[name].num_computed_tokens)
                     for name, count in plan.num_scheduled_tokens.items()
                 ]
-                plans.append(_Plan(begin, list(preempted), parts))
+                plans.append(Plan(begin, list(preempted), parts))
                 return plan
 
         return Watched
@@ -333,6 +364,11 @@ class _Run:
             del self._live[self._names.pop(r)]
             self.book.finish(r, now)
             self._arrivals.ended(r, now)
+
+
+def first_arrival(workload: Workload) -> int:
+    """When the first request arrives, at which clocks of real time start; 0 of an empty load."""
+    return int(workload.arrival[0]) if workload.count else 0
 
 
 @contextlib.contextmanager
