@@ -12,17 +12,11 @@ from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.policies.catalogue import policy_maker
-from makespan.serving.policy import RoundRobin, Router
+from makespan.serving.policies.routers import router_of
 from makespan.serving.record import Record
 from makespan.serving.service import Summary
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import PICOSECONDS, TIME_LIMIT, Workload
-
-ROUTERS: Final[dict[str, Callable[[], Router]]] = {
-    "least-loaded": Router,
-    "round-robin": RoundRobin,
-}
-"""Routers by name."""
 
 _SATURATING: Final = 2_000
 """Requests by which the capacity of an engine is measured."""
@@ -62,15 +56,18 @@ def compare(
     """
     if instances < 1:
         raise OptionError(f"{instances} instances", hint="there must be at least one")
-    if router not in ROUTERS:
-        raise OptionError(f"no router is called {router!r}", hint=f"there are {', '.join(ROUTERS)}")
+    router_of(router, workload, cost, seed=seed)  # an unknown one is refused before all work
     makers = [policy_maker(name, workload, cost, seed=seed) for name in policies]
     arms = []
     for name, maker in zip(policies, makers, strict=True):
         if on_arm:
             on_arm(name)
         record = simulate_serving(
-            workload, [settings] * instances, cost, policy=maker, router=ROUTERS[router]()
+            workload,
+            [settings] * instances,
+            cost,
+            policy=maker,
+            router=router_of(router, workload, cost, seed=seed),
         )
         arms.append(Arm(name, record, record.summary()))
     return arms
