@@ -48,6 +48,8 @@ def checked() -> Check:
             branch["$ref"] = "#/$defs/generateList"
         if name == "simulate" and "errors" in document:
             branch["$ref"] = "#/$defs/simulateLike"
+        if name == "simulate" and "capacities" in document:
+            branch["$ref"] = "#/$defs/simulateCapacity"
         jsonschema.Draft202012Validator(branch).validate(document)
         validator.validate(document)
         return document

@@ -46,6 +46,13 @@ def test_the_manual_describes_every_field(command: str) -> None:
         assert f"`{field}`" in MANUAL or f"`{field}." in MANUAL, field
 
 
+@pytest.mark.parametrize("variant", ["simulateLike", "simulateCapacity"])
+def test_the_manual_describes_variants(variant: str) -> None:
+    """The fields of documents that an option gives a command instead of its usual ones."""
+    for field in _fields(CONTRACT["$defs"][variant]):
+        assert f"`{field}`" in MANUAL, field
+
+
 def test_every_command_is_in_the_manual_and_in_the_contract() -> None:
     """No command without its document."""
     from makespan.cli.app import app

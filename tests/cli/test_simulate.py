@@ -62,7 +62,7 @@ def test_a_load_that_counts_sessions_is_cut_to_the_requests_asked_for(
     ("words", "part"),
     [
         (("--policy", "lifo"), "no policy is called 'lifo'"),
-        (("--rate", "1"), "--rate and --load say the same"),
+        (("--rate", "1"), "rate and load say the same"),
         (("--load", "-1"), "positive share"),
         (("--slo", "speed=1"), "'speed=1' is no term"),
         (("--gpu", "abacus"), "no hardware 'abacus'"),
@@ -95,3 +95,29 @@ def test_a_real_run_is_replayed_and_its_errors_written(
     wrong = invoke("simulate", "serving", "--like", str(path), "--calibrate", "middle")
     assert wrong.exit_code == 2
     assert "first-half or all" in wrong.output
+
+
+def test_capacity_is_searched_for_every_policy(invoke: Invoke, checked: Check) -> None:
+    """Under each seed; a table for people and all points for machines."""
+    words = ("simulate", "serving", "--requests", "80", "--blocks", "1500", "--slo", "ttft=2")
+    words = (*words, "--compare", "conservative", "--capacity", "--seeds", "2")
+    document = checked(invoke(*words, "--json", "-", "-q").stdout)
+    assert [one["policy"] for one in document["capacities"]] == ["fcfs", "conservative"]
+    for one in document["capacities"]:
+        assert [search["seed"] for search in one["searches"]] == [0, 1]
+        for search in one["searches"]:
+            (found,) = [p for p in search["points"] if p["rate"] == search["rate"]]
+            assert found["passed"]
+            assert found["shares"][0] >= 0.95
+            assert search["rate"] < search["ceiling"] <= 1.0101 * search["rate"]
+    text = invoke(*words, "--goal", "queued:p90=1").output
+    assert "p90 of queued <= 1 s" in text
+    assert "finite load" in text
+
+
+def test_a_capacity_needs_something_to_ask_for(invoke: Invoke) -> None:
+    """Without --slo every rate would do; a goal of another form is told how to be written."""
+    result = invoke("simulate", "serving", "--requests", "20", "--capacity")
+    assert (result.exit_code, "asks for nothing" in result.output) == (2, True)
+    result = invoke("simulate", "serving", "--requests", "20", "--capacity", "--goal", "fast")
+    assert (result.exit_code, "is no goal" in result.output) == (2, True)

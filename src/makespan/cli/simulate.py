@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from makespan.cli import _options
-from makespan.cli._files import check_targets
+from makespan.cli._files import STDOUT, check_targets
 from makespan.cli._session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
 _LOAD = "The load"
 _ENGINE = "The engines"
 _REAL = "A real run"
+_STUDY = "Studies"
 
 
 @app.command("serving")
@@ -138,6 +139,39 @@ def serving(
         int,
         typer.Option(rich_help_panel=_REAL, metavar="N", min=10, help="Replays of a fit."),
     ] = 1500,
+    capacity: Annotated[
+        bool,
+        typer.Option(
+            "--capacity",
+            rich_help_panel=_STUDY,
+            metavar="",
+            help="Find the highest rate at which each policy keeps every --goal.",
+        ),
+    ] = False,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_STUDY,
+            metavar="GOAL",
+            help="Share of requests that must keep --slo, or a percentile in seconds: ttft:p99=2; "
+            "may be given several times. Default: 0.95.",
+            show_default=False,
+        ),
+    ] = None,
+    warm_up: Annotated[
+        float,
+        typer.Option(
+            rich_help_panel=_STUDY,
+            metavar="SHARE",
+            help="Part of the load, from its beginning, that does not count for --goal.",
+        ),
+    ] = 0.1,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=_STUDY, metavar="N", min=1, help="So many seeds, from --seed on."
+        ),
+    ] = 1,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of all that is drawn.", min=0)] = 0,
     json: _options.Json = None,
     quiet: _options.Quiet = False,
@@ -149,12 +183,15 @@ def serving(
     figures. The scheduler is vLLM's, step by step.
     """
     with Session("simulate", json_target=json, quiet=quiet, debug=debug) as session:
-        from makespan.cli._serving import Wish, document, operator_cost, prepare, report
+        import sys
+
+        from makespan.cli._serving import document, report
+        from makespan.serving.scenario import Scenario, operator_cost, prepare
         from makespan.serving.study import compare as run
 
         check_targets({"--json": json})
-        wish = Wish(
-            trace=trace,
+        scenario = Scenario(
+            trace=sys.stdin.buffer if trace == STDOUT else trace,
             generate=generate,
             requests=requests,
             rate=rate,
@@ -181,15 +218,30 @@ def serving(
                 like,
                 trace,
                 calibrate,
-                lambda peers: operator_cost(wish, peers),
+                lambda peers: operator_cost(scenario, peers),
                 replays=replays,
                 seed=seed,
             )
             session.print(_fidelity.report(found))
             session.emit(_fidelity.document(found, seed))
             return
-        setup = prepare(wish)
         names = list(dict.fromkeys([policy, *(compare.split(",") if compare else ())]))
+        if capacity:
+            from makespan.cli import _capacity
+
+            setup, found_rates = _capacity.search(
+                scenario,
+                names,
+                goal or (),
+                router=router,
+                warm_up=warm_up,
+                seeds=seeds,
+                note=session.note,
+            )
+            session.print(_capacity.report(setup, found_rates))
+            session.emit(_capacity.document(setup, found_rates, seed))
+            return
+        setup = prepare(scenario)
         arms = run(
             setup.workload,
             names,

@@ -1,0 +1,230 @@
+"""Scenario: a load and engines by name, as a command line or a sweep gives them, and made real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from makespan.core.errors import OptionError
+from makespan.serving.cost.hardware import hardware
+from makespan.serving.cost.memory import kv_blocks
+from makespan.serving.cost.models import model
+from makespan.serving.cost.operator_cost import OperatorCost
+from makespan.serving.settings import EngineSettings
+from makespan.serving.study import at_rate, drain_rate
+from makespan.serving.workload import PICOSECONDS, Slo, Workload
+from makespan.serving.workloads.catalogue import generate, generators
+from makespan.serving.workloads.reading import read_workload
+from makespan.serving.workloads.transform import set_cap
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is to be simulated, in words and numbers.
+
+    Attributes
+    ----------
+    trace
+        File of the load, or an open one; None: it is generated.
+    generate
+        Generator of the load and its parameters: ``independent,lengths=azure-code``.
+    requests
+        Take so many; None: all.
+    rate, load
+        Mean requests per second, or the same as a share of what the engines can serve; None: as the
+        load has it.
+    cap
+        Longest output that clients accept; None: as :func:`prepare` says.
+    slo
+        What every request asks for: terms such as ``ttft=2`` or ``ttft=2,tpot=0.1``, in seconds.
+    model, gpu, tp
+        Names of the model and the hardware, and GPUs of an instance.
+    blocks
+        KV blocks of an instance; None: what fits beside the model.
+    seed
+        Of all that is drawn.
+    """
+
+    trace: str | BinaryIO | None = None
+    generate: str = "independent"
+    requests: int | None = None
+    rate: float | None = None
+    load: float | None = None
+    cap: int | None = None
+    slo: tuple[str, ...] = ()
+    model: str = "Llama-3.1-8B"
+    gpu: str = "A100-SXM-80GB"
+    tp: int = 1
+    instances: int = 1
+    blocks: int | None = None
+    block_size: int = 16
+    max_num_batched_tokens: int = 2048
+    max_num_seqs: int = 256
+    prefix_caching: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is simulated.
+
+    Attributes
+    ----------
+    capacity
+        Requests per second that all instances serve while requests wait.
+    """
+
+    workload: Workload
+    settings: EngineSettings
+    cost: OperatorCost
+    instances: int
+    capacity: float
+
+
+def prepare(scenario: Scenario, workload: Workload | None = None) -> Setup:
+    """Load, engines and cost model of a scenario.
+
+    A load that names no caps gets one for all, the longest output: a cap that is the length itself
+    would tell every policy what none can know.
+
+    Parameters
+    ----------
+    workload
+        The load as :func:`base_load` gives it, if it has been read already.
+
+    Raises
+    ------
+    OptionError
+        If a name is unknown, options contradict each other, or the load is empty or fits nowhere.
+    """
+    if scenario.rate is not None and scenario.load is not None:
+        raise OptionError("rate and load say the same", hint="give one of them")
+    if scenario.load is not None and not scenario.load > 0:
+        raise OptionError(
+            f"the load is {scenario.load}", hint="give a positive share of the capacity"
+        )
+    if scenario.instances < 1:
+        raise OptionError(f"{scenario.instances} instances", hint="there must be at least one")
+    device, shape = hardware(scenario.gpu), model(scenario.model)
+    blocks = scenario.blocks or kv_blocks(
+        device,
+        shape,
+        scenario.tp,
+        block_size=scenario.block_size,
+        max_num_batched_tokens=scenario.max_num_batched_tokens,
+        max_num_seqs=scenario.max_num_seqs,
+    )
+    settings = EngineSettings(
+        blocks=blocks,
+        block_size=scenario.block_size,
+        max_num_batched_tokens=scenario.max_num_batched_tokens,
+        max_num_seqs=scenario.max_num_seqs,
+        enable_prefix_caching=scenario.prefix_caching,
+    )
+    cost = operator_cost(scenario)
+    workload = base_load(scenario) if workload is None else workload
+    if not workload.count:
+        raise OptionError(f"the load {workload.name!r} has no requests")
+    if scenario.cap is not None:
+        workload = set_cap(workload, scenario.cap)
+    elif np.array_equal(workload.cap, workload.output):
+        workload = set_cap(workload, int(workload.output.max()))
+    capacity = scenario.instances * drain_rate(workload, settings, cost)
+    rate = scenario.rate if scenario.load is None else scenario.load * capacity
+    if rate is not None:
+        workload = at_rate(workload, rate)
+    if scenario.slo:
+        workload = replace(
+            workload,
+            slos=(slo_of(scenario.slo),),
+            slo=np.zeros(workload.count, dtype=np.int64),
+        )
+    return Setup(workload, settings, cost, scenario.instances, capacity)
+
+
+def operator_cost(scenario: Scenario, peers: int = 1) -> OperatorCost:
+    """Step times of the model on the hardware, its experts spread over so many GPUs."""
+    return _operator_cost(
+        scenario.gpu,
+        scenario.model,
+        scenario.tp,
+        scenario.max_num_batched_tokens,
+        scenario.max_num_seqs,
+        peers,
+    )
+
+
+@lru_cache(maxsize=16)
+def _operator_cost(
+    gpu: str, name: str, tp: int, tokens: int, sequences: int, peers: int
+) -> OperatorCost:
+    return OperatorCost.of(
+        hardware(gpu),
+        model(name),
+        tp,
+        tokens=tokens,
+        sequences=sequences,
+        expert_parallel=peers > 1,
+        peers=peers,
+    )
+
+
+def base_load(scenario: Scenario) -> Workload:
+    """The load as its file or generator has it: before caps, rates and terms."""
+    if scenario.trace is not None:
+        return read_workload(scenario.trace, limit=scenario.requests, seed=scenario.seed)
+    name, *pairs = scenario.generate.split(",")
+    parameters: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise OptionError(f"the generated load: {pair!r} is no KEY=VALUE")
+        parameters[key.strip()] = number_or_text(value.strip())
+    requests = scenario.requests
+    counted = any(
+        p.name == "requests" for g in generators() if g.name == name for p in g.parameters
+    )
+    if requests is not None and counted:
+        parameters.setdefault("requests", requests)
+    workload = generate(name, parameters, seed=scenario.seed)
+    if requests is not None and requests < workload.count:
+        workload = workload.take(np.arange(requests))
+    return workload
+
+
+def number_or_text(text: str) -> int | float | str:
+    """An integer or a float where the text is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def slo_of(terms: Sequence[str]) -> Slo:
+    """The class of terms such as ``ttft=2,tpot=0.1``, in seconds.
+
+    Raises
+    ------
+    OptionError
+        If one is none.
+    """
+    limits: dict[str, int] = {}
+    for pair in (p for text in terms for p in text.split(",")):
+        key, _, value = pair.partition("=")
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = float("nan")
+        if key not in {"ttft", "tpot", "gap", "deadline"} or not 0 < seconds < 1e6:
+            raise OptionError(
+                f"what requests ask for: {pair!r} is no term",
+                hint="such as ttft=2 or tpot=0.1, in seconds",
+            )
+        limits[key] = round(seconds * PICOSECONDS)
+    return Slo("all", **limits)
