@@ -12,7 +12,6 @@ counts as one millisecond. Seconds of a trace count as seconds.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,8 +29,15 @@ from makespan.viz._arguments import plan_of
 from makespan.viz.lanes import pack_lanes
 from makespan.viz.picture import Picture, Steps, picture_of
 from makespan.viz.timescale import tick_microseconds
-
-Event = dict[str, Any]
+from makespan.viz.trace_events import (
+    Event,
+    document,
+    interval,
+    microseconds,
+    process,
+    sample,
+    thread,
+)
 
 _UNNAMED_TICK: Final = 1000.0
 _MACHINES, _RENEWABLES, _RESERVOIRS, _LOOSE = 1, 2, 3, 4
@@ -86,12 +92,7 @@ def perfetto_json(
         scale = microseconds_per_tick or tick_microseconds(problem.time_unit) or _UNNAMED_TICK
         events = list(_events_of_picture(picture_of(problem, plan), scale))
         name = problem.name
-    document = {
-        "traceEvents": events,
-        "displayTimeUnit": "ms",
-        "otherData": {"name": name, "microseconds_per_tick": scale},
-    }
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return document(events, {"name": name, "microseconds_per_tick": scale})
 
 
 def _events_of_picture(picture: Picture, scale: float) -> Iterable[Event]:
@@ -104,12 +105,12 @@ def _events_of_picture(picture: Picture, scale: float) -> Iterable[Event]:
     }
     for pid, word in _PROCESSES.items():
         if used[pid]:
-            yield from _process(pid, word)
+            yield from process(pid, word)
     threads = _threads(picture)
     for (r, lane), (pid, tid) in threads.items():
         label = "no resource" if r < 0 else resources.names[r]
         several = (r, lane + 1) in threads or lane > 0
-        yield from _thread(pid, tid, f"{label} · {lane + 1}" if several else label)
+        yield from thread(pid, tid, f"{label} · {lane + 1}" if several else label)
     arguments = {
         int(i): _arguments(picture, int(i)) for i in np.flatnonzero(picture.schedule.present)
     }
@@ -189,13 +190,13 @@ def _task_event(
         "name": picture.problem.tasks.names[i],
         "cat": "task" if job < 0 else picture.problem.jobs.names[job],
         "ph": "X" if end > start else "i",
-        "ts": _time(start, scale),
+        "ts": microseconds(start, scale),
         "pid": pid,
         "tid": tid,
         "args": arguments,
     }
     if end > start:
-        event["dur"] = _time(end - start, scale)
+        event["dur"] = microseconds(end - start, scale)
     else:
         event["s"] = "t"
     return event
@@ -232,7 +233,7 @@ def _side_events(
                     start = max(start, pieces[before][1], left.get((where, before), start))
             if start < end:
                 name = f"{kind}: {picture.problem.tasks.names[i]}"
-                yield _interval(name, kind, start, end, *where, scale)
+                yield interval(name, kind, start, end, *where, scale)
 
 
 def _events_of_trace(trace: Trace, scale: float) -> Iterable[Event]:
@@ -243,19 +244,19 @@ def _events_of_trace(trace: Trace, scale: float) -> Iterable[Event]:
     start = np.array([v.start for v in trace.intervals], dtype=np.float64)
     end = np.array([v.end for v in trace.intervals], dtype=np.float64)
     lane = pack_lanes(row, start, end)
-    yield from _process(1, trace.name or "trace")
+    yield from process(1, trace.name or "trace")
     threads: dict[tuple[int, int], int] = {}
     for key in sorted(set(zip(row.tolist(), lane.tolist(), strict=True))):
         threads[key] = len(threads) + 1
         label = trace.resources[key[0]] if key[0] < len(trace.resources) else "no resource"
         several = key[1] > 0 or (row[lane > 0] == key[0]).any()
-        yield from _thread(1, threads[key], f"{label} · {key[1] + 1}" if several else label)
+        yield from thread(1, threads[key], f"{label} · {key[1] + 1}" if several else label)
     for k, item in enumerate(trace.intervals):
         tid = threads[int(row[k]), int(lane[k])]
         name = item.task or item.kind.value
         if item.kind is not IntervalKind.RUN and item.task:
             name = f"{item.kind.value}: {item.task}"
-        event = _interval(name, item.kind.value, item.start, item.end, 1, tid, scale)
+        event = interval(name, item.kind.value, item.start, item.end, 1, tid, scale)
         event["args"] = {"amount": item.amount} | (
             {"mode": item.mode + 1} if item.mode >= 0 else {}
         )
@@ -266,59 +267,15 @@ def _events_of_trace(trace: Trace, scale: float) -> Iterable[Event]:
             "cat": "event",
             "ph": "i",
             "s": "p",
-            "ts": _time(happening.time, scale),
+            "ts": microseconds(happening.time, scale),
             "pid": 1,
             "tid": 0,
             "args": dict(happening.payload),
         }
     for counter in trace.counters:
-        yield _sample(1, counter.name, counter.time, counter.value, scale)
-
-
-def _interval(
-    name: str, kind: str, start: float, end: float, pid: int, tid: int, scale: float
-) -> Event:
-    event: Event = {
-        "name": name,
-        "cat": kind,
-        "ph": "X" if end > start else "i",
-        "ts": _time(start, scale),
-        "pid": pid,
-        "tid": tid,
-    }
-    if end > start:
-        event["dur"] = _time(end - start, scale)
-    else:
-        event["s"] = "t"
-    return event
+        yield sample(1, counter.name, counter.time, counter.value, scale)
 
 
 def _counter(pid: int, name: str, steps: Steps, scale: float) -> Iterable[Event]:
     for time, value in zip(steps.time.tolist(), steps.value.tolist(), strict=True):
-        yield _sample(pid, name, time, value, scale)
-
-
-def _sample(pid: int, name: str, time: float, value: float, scale: float) -> Event:
-    return {"name": name, "ph": "C", "ts": _time(time, scale), "pid": pid, "args": {"value": value}}
-
-
-def _process(pid: int, name: str) -> Iterable[Event]:
-    yield {"name": "process_name", "ph": "M", "pid": pid, "args": {"name": name}}
-    yield {"name": "process_sort_index", "ph": "M", "pid": pid, "args": {"sort_index": pid}}
-
-
-def _thread(pid: int, tid: int, name: str) -> Iterable[Event]:
-    yield {"name": "thread_name", "ph": "M", "pid": pid, "tid": tid, "args": {"name": name}}
-    yield {
-        "name": "thread_sort_index",
-        "ph": "M",
-        "pid": pid,
-        "tid": tid,
-        "args": {"sort_index": tid},
-    }
-
-
-def _time(value: float, scale: float) -> int | float:
-    """Microseconds, as an integer where it is one."""
-    scaled = float(value) * scale
-    return int(scaled) if scaled == int(scaled) else scaled
+        yield sample(pid, name, time, value, scale)
