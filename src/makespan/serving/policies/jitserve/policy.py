@@ -1,0 +1,420 @@
+"""JITServe: just enough service for every request, decided in frames.
+
+"JITServe: SLO-aware LLM Serving with Imprecise Request Information", NSDI 2026 (arXiv 2504.20068);
+the authors' code is UIUC-MLSys/JITServe. At the beginning of a frame the priorities of all requests
+that run or wait are computed anew (:mod:`.worth`) from bounds of their lengths (:mod:`.lengths`)
+and sub-deadlines of their tasks (:mod:`.patterns`); GMAX chooses the batch (:mod:`.gmax`). Running
+requests outside it give way to waiting ones inside it, a few per step, where what is gained by this
+exceeds what the victim loses while it is computed anew. Between frames vLLM's own order holds: new
+requests go to the end of the queue, and whoever fits is admitted.
+
+Inferred or ours: a frame is a time and not a count of steps, so that an engine need not be looked
+at in between; the batch is what fits the memory with the tokens of one frame, too; of several
+victims that with the least priority goes first; a place is taken away only where none is free.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+import numpy as np
+
+from makespan.core.errors import OptionError
+from makespan.core.vocabulary import IntArray
+from makespan.serving.cost.step import StepCost
+from makespan.serving.policies.jitserve.gmax import (
+    Cutoff,
+    FloatArray,
+    binned,
+    candidates,
+    complete,
+    window,
+)
+from makespan.serving.policies.jitserve.lengths import Bounds, PastLengths
+from makespan.serving.policies.jitserve.patterns import Tasks
+from makespan.serving.policies.jitserve.worth import NEVER, REWARDS, Crowd, Reward
+from makespan.serving.policy import EngineView, Policy
+from makespan.serving.workload import PICOSECONDS, Workload
+
+FRAME: Final = 0.3
+"""Seconds: 50 decode steps of the paper's engine."""
+
+STEP: Final = 0.02
+"""Seconds that a step is taken to last before any was seen (the artifact's default)."""
+
+_STEPS: Final = 10
+"""Frames whose steps are averaged (the artifact's window)."""
+
+_FEWEST: Final = 4
+"""The batch does not shrink below this part of the engine's places (ours)."""
+
+Grouping = Literal["window", "bins", "none", "shortest"]
+
+_BINS: Final = 8
+
+
+class JitServe(Policy):
+    """See the module.
+
+    Parameters
+    ----------
+    workload
+        Tells the targets of requests and how calls of tasks hang together; no lengths.
+    cost
+        Step times, for how long a victim takes to be computed anew; None: by steps as seen.
+    bounds
+        Upper bounds of lengths; None: the 0.95 quantile of what ended under the same label.
+    tasks
+        Sub-deadlines; None: from tasks that ended here.
+    reward
+        "paper" or "artifact".
+    grouping
+        "window" is GMAX, "bins" the artifact's alternative, "none" takes the best priorities,
+        "shortest" the least service left (the ablation without GMAX).
+    cutoff
+        Share of the bar of GMAX; None: adapted to the goodput seen.
+    keep
+        Multiple of the batch kept in place of the cutoff, as in the artifact; None: the cutoff.
+    frame
+        Seconds.
+    swaps
+        Requests that may leave the batch in one step.
+    penalty
+        Exponent of the decay of what cannot be in time.
+    waiting_time
+        Seconds after which a request that has not begun is refused; None: never.
+    fairness
+        Weight from 0 to 1 of a term that favours labels which got few tokens.
+    """
+
+    name = "jitserve"
+    window = 4096
+
+    def __init__(
+        self,
+        workload: Workload,
+        cost: StepCost | None = None,
+        *,
+        bounds: Bounds | None = None,
+        tasks: Tasks | None = None,
+        reward: Reward = "paper",
+        grouping: Grouping = "window",
+        cutoff: float | None = None,
+        keep: float | None = None,
+        frame: float = FRAME,
+        swaps: int = 8,
+        penalty: float = 1.0,
+        waiting_time: float | None = None,
+        fairness: float = 0.0,
+    ) -> None:
+        if reward not in REWARDS or grouping not in ("window", "bins", "none", "shortest"):
+            raise OptionError(f"reward {reward!r}, grouping {grouping!r}")
+        if not (frame > 0 and swaps >= 1 and penalty >= 0 and 0 <= fairness <= 1):
+            raise OptionError(
+                f"frame {frame} s, {swaps} swaps, penalty {penalty}, fairness {fairness}"
+            )
+        self.workload, self.cost = workload, cost
+        self.bounds = bounds or Bounds(PastLengths())
+        self.tasks = tasks or Tasks(workload)
+        self.rewards: Callable[..., FloatArray] = REWARDS[reward]
+        self.grouping, self.keep = grouping, keep
+        self.cutoff = Cutoff() if cutoff is None else Cutoff((cutoff,))
+        self.frame, self.swaps, self.penalty = frame, swaps, penalty
+        self.waiting_time, self.fairness = waiting_time, fairness
+        self.next = 0
+        self.frames = 0
+        self.leaving: list[int] = []
+        self.rank: dict[int, float] = {}
+        self.chosen: set[int] = set()
+        self.served: dict[str, int] = {}
+        self.places: int | None = None
+        self.seen: dict[int, int] = {}
+        self.seen_at = 0
+        self.steps: deque[float] = deque(maxlen=_STEPS)
+        self._targets = targets(workload)
+        self._sorted_at = -1
+
+    # Hooks.
+
+    def arrived(self, request: int, engine: EngineView) -> None:
+        """See :meth:`Policy.arrived`; the pattern of its task unfolds."""
+        if self._in_task(request):
+            self.tasks.arrived(
+                engine.program(request), request, engine.label(request), engine.prompt(request),
+                engine.arrival(request),
+            )  # fmt: skip
+
+    def finished(self, request: int, engine: EngineView) -> None:
+        """See :meth:`Policy.finished`; lengths, patterns and the cutoff learn."""
+        length = engine.generated(request)
+        self.bounds.finished(request, engine)
+        self.cutoff.gain(self._gained(request, length, engine))
+        label = engine.label(request)
+        self.served[label] = self.served.get(label, 0) + length
+        if self._in_task(request):
+            self.tasks.finished(engine.program(request), request, length, engine.now)
+        self.rank.pop(request, None)
+        self.chosen.discard(request)
+
+    def interrupt(self, engine: EngineView) -> Sequence[int]:
+        """See :meth:`Policy.interrupt`; begins a frame if it is time."""
+        if engine.now >= self.next:
+            self._begin(engine)
+        if not self.leaving:
+            return ()
+        running = set(engine.running())
+        # The queue has room for no more than wait, and gets its places a few at a time.
+        victims = [r for r in self.leaving[: self.swaps] if r in running]
+        del self.leaving[: self.swaps]
+        self._sorted_at = -1
+        return victims
+
+    def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
+        """See :meth:`Policy.order`; by priority after a frame has begun or victims have left."""
+        if self._sorted_at == self.frames:
+            return waiting
+        if not self.leaving:
+            self._sorted_at = self.frames
+        rank, chosen = self.rank, self.chosen
+
+        def key(request: int) -> tuple[bool, float, int, int]:
+            worth = rank.get(request, 0.0)
+            return request not in chosen, -worth, engine.arrival(request), request
+
+        return sorted(waiting, key=key)
+
+    def admit(self, request: int, engine: EngineView) -> bool:
+        """See :meth:`Policy.admit`; the batch may have shrunk for the sake of chats."""
+        return self.places is None or len(engine.running()) < self.places
+
+    def victim(self, running: Sequence[int], engine: EngineView) -> int:
+        """See :meth:`Policy.victim`; the one with the least priority, of equal ones the last."""
+        return min(reversed(running), key=lambda r: self.rank.get(r, 0.0))
+
+    def drop(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
+        """See :meth:`Policy.drop`; who has waited for too long without a token."""
+        if self.waiting_time is None:
+            return ()
+        latest = engine.now - round(self.waiting_time * PICOSECONDS)
+        return [r for r in waiting if engine.arrival(r) < latest and not engine.generated(r)]
+
+    def wake(self, engine: EngineView) -> int | None:
+        """See :meth:`Policy.wake`; the next step while victims are to leave, or the next frame."""
+        return engine.now + 1 if self.leaving else self.next
+
+    # A frame.
+
+    def _begin(self, engine: EngineView) -> None:
+        """Choose the batch of a frame."""
+        now = engine.now / PICOSECONDS
+        self.frames += 1
+        self.next = engine.now + round(self.frame * PICOSECONDS)
+        self.cutoff.frame(now)
+        running = list(engine.running())
+        self._time_steps(running, engine)
+        live = [*running, *engine.waiting()]
+        crowd = self._crowd(live, engine)
+        step = self.step
+        worth = self.rewards(crowd, now, step, engine.max_num_batched_tokens, self.penalty)
+        if self.grouping == "shortest":
+            worth = 1.0 / crowd.service(step, engine.max_num_batched_tokens)
+        if self.fairness:
+            worth = self._fair(live, worth, engine)
+        places = self._places(running, crowd, step, engine)
+        chosen = self._choose(crowd, worth, now, places, engine)
+        chosen = self._fitting(chosen, worth, crowd, engine)
+        self.rank = dict(zip(live, worth.tolist(), strict=True))
+        self.chosen = {live[k] for k in chosen.tolist()}
+        self.leaving = self._victims(running, len(running), live, crowd, worth, places, engine)
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step, a sliding mean."""
+        return sum(self.steps) / len(self.steps) if self.steps else STEP
+
+    def _time_steps(self, running: list[int], engine: EngineView) -> None:
+        """Time per token since the last frame, by whoever got most of them."""
+        had = {r: engine.generated(r) for r in running}
+        # Only who decoded at both ends of the time tells how many steps there were.
+        most = max((had[r] - self.seen[r] for r in running if self.seen.get(r)), default=0)
+        if most > 0:
+            self.steps.append((engine.now - self.seen_at) / most / PICOSECONDS)
+        self.seen, self.seen_at = had, engine.now
+
+    def _crowd(self, live: list[int], engine: EngineView) -> Crowd:
+        rows: list[tuple[int, int, int, int, float, float, float, float, bool, int]] = []
+        for r in live:
+            had, prompt = engine.generated(r), engine.prompt(r)
+            ttft, tbt, deadline, chat = self._targets[engine.slo(r)]
+            sent, due, task = engine.arrival(r), NEVER, -1
+            if deadline is not None:
+                if self._in_task(r):
+                    task = engine.program(r)
+                    stage, begun = self.tasks.due(task, deadline), self.tasks.begun(task)
+                    begun = sent if begun is None else begun
+                    last = begun + deadline
+                    # A stage that is late still serves the task, until that is late, too.
+                    due_at = stage if stage is not None and stage > engine.now else last
+                else:
+                    due_at = sent + deadline
+                due = due_at / PICOSECONDS
+            rows.append(
+                (prompt, had, self.bounds.bound(r, had, engine), prompt + had - engine.computed(r),
+                 sent / PICOSECONDS, ttft, tbt, due, chat, task)
+            )  # fmt: skip
+        columns = list(zip(*rows, strict=True)) or [()] * 10
+        prompts, hads, bounds, missing, tasks = (
+            np.array(columns[k], dtype=np.int64) for k in (0, 1, 2, 3, 9)
+        )
+        sents, ttfts, tbts, dues = (np.array(columns[k], dtype=np.float64) for k in (4, 5, 6, 7))
+        chats = np.array(columns[8], dtype=np.bool_)
+        return Crowd(prompts, hads, bounds, missing, sents, ttfts, tbts, dues, chats, tasks)
+
+    def _fair(self, live: list[int], worth: FloatArray, engine: EngineView) -> FloatArray:
+        """(1 - f) * priority + f * fairness; that of who got nothing is the mean priority."""
+        most = max(self.served.values(), default=0)
+        lag = [1 - self.served.get(engine.label(r), 0) / most if most else 0.0 for r in live]
+        mean = float(worth.mean()) if len(worth) else 0.0
+        return np.asarray((1 - self.fairness) * worth + self.fairness * mean * np.array(lag))
+
+    def _places(self, running: list[int], crowd: Crowd, step: float, engine: EngineView) -> int:
+        """Sequences of the batch: fewer by ``swaps`` when steps last longer than a chat bears.
+
+        They come back at the same pace (inferred).
+        """
+        full = engine.max_num_seqs
+        places = full if self.places is None else self.places
+        tightest = float(crowd.tbt[: len(running)].min(initial=NEVER))
+        if step > tightest:
+            places = max(min(places, len(running)) - self.swaps, full // _FEWEST, 1)
+        else:
+            places = min(places + self.swaps, full)
+        self.places = None if places == full else places
+        return places
+
+    def _choose(
+        self, crowd: Crowd, worth: FloatArray, now: float, places: int, engine: EngineView
+    ) -> IntArray:
+        length = crowd.prompt + crowd.had
+        if self.grouping == "bins":
+            chosen = binned(worth, length, places, _BINS)
+        elif self.grouping == "window":
+            kept = candidates(worth, places, self.cutoff.value, self.keep)
+            chosen = kept[window(worth[kept], length[kept], places)]
+        else:
+            chosen = candidates(worth, places, 1.0)[:places]
+        if self.grouping in ("window", "bins") and (crowd.task >= 0).any():
+            service = crowd.service(self.step, engine.max_num_batched_tokens)
+            need = np.zeros(len(worth))
+            for task in np.unique(crowd.task[crowd.task >= 0]).tolist():
+                calls = crowd.task == task
+                rest = max(float(crowd.due[calls].min()) - now, self.frame)
+                need[calls] = service[calls].sum() / rest * self.frame
+            chosen = complete(chosen, worth, crowd.task, need, self.frame, places)
+        return chosen
+
+    def _fitting(
+        self, chosen: IntArray, worth: FloatArray, crowd: Crowd, engine: EngineView
+    ) -> IntArray:
+        """Of the batch the best that fit the memory for a frame; at least one."""
+        size = engine.block_size
+        ahead = round(self.frame / self.step)
+        order = chosen[np.lexsort((chosen, -worth[chosen]))]
+        tokens = crowd.prompt[order] + crowd.had[order] + np.minimum(crowd.left[order], ahead)
+        held = np.cumsum(-(-tokens // size))
+        return order[: max(int(np.searchsorted(held, engine.total_blocks, side="right")), 1)]
+
+    def _victims(
+        self,
+        running: list[int],
+        count: int,
+        live: list[int],
+        crowd: Crowd,
+        worth: FloatArray,
+        places: int,
+        engine: EngineView,
+    ) -> list[int]:
+        """Who of the running is to leave for those of the batch who wait, the first to go first.
+
+        A newcomer in need of a place or of memory takes that of the least victims outside the
+        batch, as long as it gains more by being served for the frame than they lose.
+        """
+        size = engine.block_size
+        free_places, free_blocks = places - count, engine.free_blocks
+        newcomers = [k for k in range(count, len(live)) if live[k] in self.chosen]
+        newcomers.sort(key=lambda k: (-worth[k], live[k]))
+        victims = [k for k in range(count) if live[k] not in self.chosen]
+        victims.sort(key=lambda k: (worth[k], -live[k]))
+        leaving: list[int] = []
+        at = 0
+        for k in newcomers:
+            need = -(-int(crowd.prompt[k] + crowd.had[k]) // size)
+            taken, places_left, blocks_left, lost = at, free_places, free_blocks, 0.0
+            while (places_left < 1 or blocks_left < need) and taken < len(victims):
+                v = victims[taken]
+                places_left += 1
+                blocks_left += -(-engine.computed(live[v]) // size)
+                # What the victim would have got in the frame, and while it is computed anew.
+                lost += worth[v] * (self.frame + self._stall(engine.computed(live[v]), engine))
+                taken += 1
+            if places_left < 1 or blocks_left < need:
+                break
+            if taken > at and worth[k] * self.frame <= lost:
+                break
+            leaving += [live[v] for v in victims[at:taken]]
+            at, free_places, free_blocks = taken, places_left - 1, blocks_left - need
+        return leaving
+
+    def _stall(self, computed: int, engine: EngineView) -> float:
+        """Seconds to compute a context anew; there is no other way back into memory."""
+        if computed < 1:
+            return 0.0
+        if self.cost is not None:
+            return self.cost.step(computed, 1, computed, computed**2) / PICOSECONDS
+        return -(-computed // engine.max_num_batched_tokens) * self.step
+
+    # What a request is.
+
+    def _in_task(self, request: int) -> bool:
+        """Whether it is a call of a task: part of a program that has a deadline."""
+        if self.workload.program[request] < 0:
+            return False
+        return self._targets[int(self.workload.slo[request])][2] is not None
+
+    def _gained(self, request: int, length: int, engine: EngineView) -> float:
+        """Tokens that count of a request that ends now; of a chat, as if evenly spaced."""
+        ttft, tbt, deadline, chat = self._targets[engine.slo(request)]
+        sent, now = engine.arrival(request), engine.now
+        if chat:
+            allowed = ttft + tbt * (length - 1)
+            return float(length) if (now - sent) / PICOSECONDS <= allowed else 0.0
+        whole = float(engine.prompt(request) + length)
+        if deadline is None:
+            return whole
+        begun = self.tasks.begun(engine.program(request)) if self._in_task(request) else None
+        return whole if now <= (sent if begun is None else begun) + deadline else 0.0
+
+
+Target = tuple[float, float, int | None, bool]
+"""Seconds to the first token and between tokens, picoseconds to the end, whether a chat."""
+
+
+def targets(workload: Workload) -> list[Target]:
+    """Of every SLO class, and last of the requests without one.
+
+    A class with a deadline counts as a whole; one with targets for tokens alone is a chat.
+    """
+    found: list[Target] = []
+    for slo in workload.slos:
+        tbt = slo.tpot if slo.tpot is not None else slo.gap
+        found.append(
+            (
+                NEVER if slo.ttft is None else slo.ttft / PICOSECONDS,
+                NEVER if tbt is None else tbt / PICOSECONDS,
+                slo.deadline,
+                slo.deadline is None and (slo.ttft is not None or tbt is not None),
+            )
+        )
+    return [*found, (NEVER, NEVER, None, False)]
