@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from makespan.core.errors import EngineError
 from makespan.core.vocabulary import IntArray
+from makespan.serving.timeline import Timeline
 from makespan.serving.workload import Workload
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Kind(IntEnum):
     ADMIT = 0
     PREEMPT = 1
     FINISH = 2
+    DROP = 3
+    """Given up by the policy."""
+    MOVE = 4
+    """Left for another instance, where its admission is its arrival."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,14 +71,19 @@ class Events:
         Values of :class:`Kind`.
     request
         Indices into the workload.
+    instance
+        Where; left out: all at the first.
     """
 
     time: IntArray
     kind: IntArray
     request: IntArray
+    instance: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        for name in ("time", "kind", "request"):
+        if len(self.instance) != len(self.time):
+            object.__setattr__(self, "instance", np.zeros(len(self.time), dtype=np.int64))
+        for name in ("time", "kind", "request", "instance"):
             object.__setattr__(self, name, _frozen(getattr(self, name)))
 
     def __len__(self) -> int:
@@ -145,6 +155,8 @@ class Record:
         What was decided, if the engine was asked to keep it.
     log
         The steps, if the engine was asked to keep them and has one instance.
+    timeline
+        What every instance was doing when, if the engine was asked to keep it.
     """
 
     workload: Workload
@@ -164,6 +176,7 @@ class Record:
     counters: Mapping[str, int] = field(default_factory=dict)
     events: Events | None = None
     log: Steps | None = None
+    timeline: Timeline | None = None
 
     def __post_init__(self) -> None:
         for name in PER_REQUEST:

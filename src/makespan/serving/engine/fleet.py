@@ -11,16 +11,18 @@ import heapq
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from makespan.core.errors import OptionError
+from makespan.core.errors import EngineError, OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.cohort import NEVER
 from makespan.serving.engine.instance import Instance
+from makespan.serving.engine.moves import Moves
+from makespan.serving.engine.power import DRAINING, OFF, ON, STARTING, Power
 from makespan.serving.engine.requests import Requests
-from makespan.serving.policy import Policy, Router
-from makespan.serving.settings import EngineSettings
+from makespan.serving.policy import Move, Policy, Router
+from makespan.serving.settings import Elastic, EngineSettings, Migration
 from makespan.serving.workload import Workload
 
-_END, _ARRIVAL, _WAKE, _LAUNCH = range(4)
+_END, _TOLD, _ARRIVAL, _READY, _POLL, _COPIED, _WAKE, _LAUNCH = range(8)
 """Kinds of events in the order in which they happen at one instant; then the index decides."""
 
 _NEVER = (NEVER, _LAUNCH, 0, 0)
@@ -33,6 +35,17 @@ class Fleet:
     ----------
     policy
         Gives every engine a policy of its own.
+    migration
+        How running requests are moved; None: the router can move only those that wait.
+    elastic
+        Which engines are on; None: all.
+
+    Attributes
+    ----------
+    refused, dropped
+        Requests that can never fit, and those that policies gave up.
+    handed
+        Waiting requests that the router sent elsewhere.
 
     Raises
     ------
@@ -48,6 +61,8 @@ class Fleet:
         *,
         policy: Callable[[], Policy] = Policy,
         router: Router | None = None,
+        migration: Migration | None = None,
+        elastic: Elastic | None = None,
     ) -> None:
         if not settings or len(settings) != len(cost):
             raise OptionError(f"{len(settings)} engines with {len(cost)} cost models")
@@ -58,8 +73,17 @@ class Fleet:
             Instance(i, self.requests, one, model, policy(), self._look)
             for i, (one, model) in enumerate(zip(settings, cost, strict=True))
         ]
+        if elastic and elastic.initial > len(settings):
+            raise OptionError(f"{elastic.initial} of {len(settings)} engines on at the beginning")
         self.now = 0
         self.refused: list[int] = []
+        self.dropped: list[int] = []
+        self.handed = 0
+        begin = int(workload.arrival[0]) if workload.count else 0
+        self.power = Power(len(settings), begin, elastic)
+        self.moves = Moves(self.requests, migration, self._later, self._kick)
+        kind = type(self.router)
+        self.tells = kind.finished is not Router.finished
         # Version of the pending event of every engine: those with older ones are void.
         self.version = [0] * len(self.engines)
         self.pending = [False] * len(self.engines)
@@ -74,17 +98,44 @@ class Fleet:
             for k in range(a, b):
                 self.children.setdefault(parent[k], []).append((request, delay[k]))
 
+    @property
+    def open(self) -> Sequence[int]:
+        """Engines that take requests."""
+        return self.power.open
+
+    @property
+    def starting(self) -> Sequence[int]:
+        """Engines that do not serve yet."""
+        return self.power.where(STARTING)
+
+    @property
+    def draining(self) -> Sequence[int]:
+        """Engines that will be switched off."""
+        return self.power.where(DRAINING)
+
+    @property
+    def moving(self) -> Sequence[int]:
+        """Requests on their way from one engine to another."""
+        return list(self.moves.transfers)
+
     def run(self) -> Fleet:
         """Serve everything; the requests then hold when what happened."""
         first = [r for r in range(self.workload.count) if not self.waits[r]]
         arrival, events = self.earliest, self.events
         at, count = 0, len(first)
+        poll = self.router.poll
+        if poll and count:
+            heapq.heappush(events, (arrival[first[0]] + poll, _POLL, 0, 0))
         while True:
             sent = (arrival[first[at]], _ARRIVAL, first[at], 0) if at < count else _NEVER
             if events and events[0] < sent:
                 time, kind, index, version = heapq.heappop(events)
                 if kind == _ARRIVAL:
                     self._arrive(index, time)
+                elif kind in (_TOLD, _READY, _POLL, _COPIED):
+                    self._between(index, kind, time)
+                    if kind == _POLL and poll and (events or at < count):
+                        heapq.heappush(events, (time + poll, _POLL, 0, 0))
                 elif version == self.version[index] or kind == _WAKE:
                     self._happen(self.engines[index], kind, time, version)
             elif at < count:
@@ -101,13 +152,20 @@ class Fleet:
                 engine.land(time)
             for request in engine.commit():
                 self._release(request, time)
+                if self.tells:
+                    heapq.heappush(self.events, (time, _TOLD, request, 0))
                 if request in engine.pins:
                     heapq.heappush(self.events, (engine.pins[request], _WAKE, index, 0))
             self._post(engine, time, _LAUNCH)
         elif kind == _LAUNCH:
             self.pending[index] = False
             engine.now = max(engine.now, time)
+            if engine.incoming or engine.leaving is not None:
+                self.now = time
+                self.moves.board(engine, self._land)
             end = engine.schedule()
+            if engine.dropped:
+                self._give_up(engine, time)
             if end < NEVER:
                 self._post(engine, end, _END)
             if engine.hooks.wake and engine.queue:
@@ -119,6 +177,82 @@ class Fleet:
             engine.reconsider()
             if not self.pending[index]:
                 self._post(engine, time, _LAUNCH)
+
+    def _between(self, index: int, kind: int, time: int) -> None:
+        """What happens between engines."""
+        self.now = time
+        if kind == _TOLD:
+            self.router.finished(index, self)
+        elif kind == _READY:
+            self.power.change(index, ON, time)
+        elif kind == _COPIED:
+            transfer = self.moves.transfers[index]
+            self._land(transfer.source, time)
+            self._land(transfer.target, time)
+            self.moves.advance(index, time)
+        else:
+            self._poll(time)
+
+    def _poll(self, time: int) -> None:
+        """Ask the router what to move, and whether to switch engines on or off."""
+        for move in self.router.migrate(self):
+            self._move(move, time)
+        power = self.power
+        for index in power.where(DRAINING):
+            if not self.engines[index].load and self.moves.idle(self.engines[index]):
+                power.change(index, OFF, time)
+        if power.elastic is None:
+            return
+        wanted = self.router.scale(self)
+        if wanted:
+            for index in power.scale(wanted, time):
+                heapq.heappush(self.events, (time + power.elastic.startup, _READY, index, 0))
+
+    def _move(self, move: Move, time: int) -> None:
+        """Begin a move, if it can be begun."""
+        requests, request = self.requests, move.request
+        here = requests.engine[request]
+        if here in (-1, move.target) or move.target not in self.open:
+            return
+        source, target = self.engines[here], self.engines[move.target]
+        if not self._takes(target, request):
+            return
+        self._land(source, time)
+        self._land(target, time)
+        if request in source.queue and request not in source.swapping.away:
+            source.queue.remove(request)
+            source.reconsider()
+            self._kick(source, time)
+            requests.engine[request] = target.index
+            self._kick(target, time)
+            target.arrive(request)
+            self.handed += 1
+        else:
+            self.moves.begin(request, source, target, time)
+
+    def _give_up(self, engine: Instance, time: int) -> None:
+        """The policy has dropped requests."""
+        self.now = time
+        for request in engine.dropped:
+            self.dropped.append(request)
+            if self.tells:
+                self.router.finished(request, self)
+        engine.dropped.clear()
+
+    def _later(self, request: int, time: int) -> None:
+        heapq.heappush(self.events, (time, _COPIED, request, 0))
+
+    def _kick(self, engine: Instance, time: int) -> None:
+        """An engine that stood still can go on."""
+        if not self.pending[engine.index]:
+            engine.now = max(engine.now, time)
+            self._post(engine, time, _LAUNCH)
+
+    def _takes(self, engine: Instance, request: int) -> bool:
+        """Whether a request can ever fit; vLLM refuses what may outgrow its longest sequence."""
+        settings, requests = engine.settings, self.requests
+        longest = settings.blocks * settings.block_size
+        return requests.prompt[request] + requests.cap[request] <= longest
 
     def _post(self, engine: Instance, time: int, kind: int) -> None:
         """The engine's one pending event; an earlier one is void."""
@@ -140,17 +274,17 @@ class Fleet:
         requests = self.requests
         requests.arrival[request] = time
         index = self.router.route(request, self)
+        if index not in self.open:
+            raise EngineError(f"the router sends request {request} to engine {index}: not open")
         engine = self.engines[index]
         requests.engine[request] = index
-        settings = engine.settings
-        if requests.prompt[request] + requests.cap[request] > settings.blocks * settings.block_size:
-            # vLLM refuses what may outgrow its longest sequence; here that fills the memory.
+        if not self._takes(engine, request):
             self.refused.append(request)
+            if self.tells:
+                self.router.finished(request, self)
             return
         self._land(engine, time)
-        if not self.pending[index]:
-            engine.now = time
-            self._post(engine, time, _LAUNCH)
+        self._kick(engine, time)
         engine.arrive(request)
 
     def _land(self, engine: Instance, time: int) -> None:

@@ -11,11 +11,14 @@ class Hooks:
     __slots__ = (
         "admit",
         "arrived",
+        "drop",
         "finished",
+        "interrupt",
         "order",
         "policy",
         "retain",
         "time_varying",
+        "token_budget",
         "unpin",
         "victim",
         "wake",
@@ -33,4 +36,9 @@ class Hooks:
         self.wake = policy.wake if kind.wake is not Policy.wake else None
         self.arrived = policy.arrived if kind.arrived is not Policy.arrived else None
         self.finished = policy.finished if kind.finished is not Policy.finished else None
+        self.drop = policy.drop if kind.drop is not Policy.drop else None
+        self.interrupt = policy.interrupt if kind.interrupt is not Policy.interrupt else None
+        self.token_budget = (
+            policy.token_budget if kind.token_budget is not Policy.token_budget else None
+        )
         self.time_varying, self.window = policy.time_varying, policy.window

@@ -14,20 +14,24 @@ from collections.abc import Callable
 from typing import Final
 
 from makespan.serving.cost.step import StepCost
+from makespan.serving.engine.admitting import admit, ask, asks_again
 from makespan.serving.engine.cohort import NEVER, Cohort
 from makespan.serving.engine.glide import Glide
 from makespan.serving.engine.hooks import Hooks
-from makespan.serving.engine.keeping import Keeping
-from makespan.serving.engine.memory import Found, Memory
+from makespan.serving.engine.memory import Memory
 from makespan.serving.engine.requests import Requests
+from makespan.serving.engine.sharing import Sharing
 from makespan.serving.engine.shortage import squeeze
+from makespan.serving.engine.sums import StepSums
+from makespan.serving.engine.swapping import Swapping
 from makespan.serving.policy import Policy
+from makespan.serving.record import Kind
 from makespan.serving.settings import EngineSettings
 
 _NOBODY: Final[set[int]] = set()
 
 
-class Instance(Keeping):
+class Instance(Sharing):
     """One engine; also the view of it that policies get.
 
     Attributes
@@ -46,6 +50,20 @@ class Instance(Keeping):
         Whether the head of the queue has been refused since the last event.
     late
         Members of the batch that get no token in the step in flight.
+    lag
+        When members of the cohort got their latest token that did not get it at ``now``.
+    budget
+        Tokens that the step under construction may compute.
+    seats
+        Places in the batch that are kept for requests on their way here.
+    incoming
+        Requests that join the batch at the next boundary, with all they have in memory.
+    leaving
+        The request that leaves for another engine at the next boundary.
+    dropped
+        Requests that the policy gave up since the fleet last looked.
+    noted, stretches
+        What is recorded of events and of steps; None: nothing.
 
     Parameters
     ----------
@@ -80,21 +98,27 @@ class Instance(Keeping):
         self.partial: int | None = None
         self.pins = {}
         self.glide: Glide | None = None
-        self.in_flight = self.refused = self.changed = self.squeezed = False
+        self.in_flight = self.refused = self.changed = self.squeezed = self.stirred = False
         self.given: dict[int, int] = {}
         self.ready: list[int] = []
         self.late: list[int] = []
-        # Shared pieces that requests of the cohort will generate or are generating.
-        self.growing: dict[int, list[int]] = {}
-        # Who of the cohort has its token of the step under construction; None: all.
-        self.served: set[int] | None = _NOBODY
+        self.lag: dict[int, int] = {}
+        self.growing = {}
+        self.served = _NOBODY
+        self.budget, self.seats = settings.max_num_batched_tokens, 0
+        self.incoming: list[int] = []
+        self.leaving: int | None = None
+        self.dropped: list[int] = []
+        self.swapping = Swapping(settings)
+        self.noted: list[tuple[int, int, int]] | None = None
+        self.stretches: list[tuple[int, ...]] | None = None
 
     # Events, driven by the fleet.
 
     def arrive(self, request: int) -> None:
         """A request joins the queue; the engine must not be gliding."""
         self.queue.append(request)
-        self.changed = True
+        self.changed = self.stirred = True
         if self.hooks.arrived:
             self.hooks.arrived(request, self)
 
@@ -124,6 +148,8 @@ class Instance(Keeping):
         cohort.lasted(glide.first + glide.growth * (steps - 1))
         self.steps += steps
         self.now, self.in_flight = begin + glide.lasts(steps), True
+        if self.stretches is not None:
+            self._stretch(begin, steps, 0, steps * members)
 
     def commit(self) -> list[int]:
         """The step in flight ends: tokens come out; requests with all of theirs leave, in order."""
@@ -134,7 +160,7 @@ class Instance(Keeping):
             while cohort.next_due(self.batch) <= cohort.steps:
                 request = cohort.due[0][2]
                 computed = requests.goal[request] - 1
-                self._seal_growing(request, computed)
+                self.seal_growing(request, computed)
                 cohort.leave(request, computed)
                 self._finish(request, computed)
                 done.append(request)
@@ -151,10 +177,12 @@ class Instance(Keeping):
                 done.append(request)
             else:
                 cohort.join(request, self.batch[request])
-                self._watch(request)
+                self.watch(request)
         self.ready = []
         if done:
             self.reconsider()
+            for request in done:
+                self.note(Kind.FINISH, request)
             if self.hooks.finished:
                 for request in done:
                     self.hooks.finished(request, self)
@@ -170,8 +198,15 @@ class Instance(Keeping):
         if not self.batch and not self.queue:
             return NEVER
         self.events += 1
-        idle = not self.queue or (self.refused and not self._asks_again())
-        if idle and self.partial is None and self.cohort.base and self._plan():
+        hooks = self.hooks
+        if self.queue and (hooks.drop or hooks.interrupt):
+            if self.stirred or hooks.time_varying:
+                ask(self)
+            if not self.batch and not self.queue:
+                return NEVER
+        idle = not self.queue or (self.refused and not asks_again(self))
+        settled = self.partial is None and not self.lag
+        if idle and settled and self.cohort.base and self._plan():
             assert self.glide is not None
             return self.glide.end
         while (end := self._step()) == NEVER and self.squeezed:
@@ -190,10 +225,12 @@ class Instance(Keeping):
         else:
             computed = base + self.cohort.steps + advanced
             requests.generated[victim] = computed + 1 - advanced - requests.prompt[victim]
-            requests.last[victim] = self.now
-            self._seal_growing(victim, computed)
+            requests.last[victim] = self.lag.pop(victim, self.now)
+            self.seal_growing(victim, computed)
             self.cohort.leave(victim, computed - advanced)
         del self.batch[victim]
+        self.note(Kind.PREEMPT, victim)
+        self.swapping.store(victim, computed - advanced)
         self.memory.release(victim, computed)
         requests.computed[victim] = 0
         requests.preemptions[victim] += 1
@@ -202,7 +239,58 @@ class Instance(Keeping):
         self.queue.appendleft(victim)
         self.reconsider()
 
+    def depart(self, request: int, computed: int) -> None:
+        """A member leaves for another engine; its memory stays taken until it is released."""
+        requests = self.requests
+        requests.generated[request] = computed + 1 - requests.prompt[request]
+        requests.computed[request] = computed
+        requests.last[request] = self.lag.pop(request, self.now)
+        self.seal_growing(request, computed)
+        self.cohort.leave(request, computed)
+        del self.batch[request]
+        self.note(Kind.MOVE, request)
+        self.reconsider()
+
+    def join(self, request: int) -> None:
+        """A request from another engine decodes on here; its blocks have been taken before."""
+        computed = self.requests.computed[request]
+        self.seats -= 1
+        self.admissions += 1
+        self.batch[request] = self.admissions
+        if self.partial is not None:  # stays the last of the batch
+            del self.batch[self.partial]
+            self.admissions += 1
+            self.batch[self.partial] = self.admissions
+        self.seal(request, computed)
+        self.cohort.join(request, self.batch[request])
+        self.watch(request)
+        self.lag[request] = self.requests.last[request]
+        self.requests.engine[request] = self.index
+        self.note(Kind.ADMIT, request)
+        self.reconsider()
+
+    def seal(self, request: int, computed: int) -> None:
+        """Let others find what is shared of the tokens that a request has in memory."""
+        chain = self.requests.chain[request]
+        if chain and self.settings.enable_prefix_caching:
+            if self.overlaps(chain):
+                self.settle()
+            self.memory.seal(request, chain, computed)
+
+    def note(self, kind: Kind, request: int) -> None:
+        """Write down what happened at the boundary ``now``."""
+        if self.noted is not None:
+            self.noted.append((self.now, kind, request))
+
     # Inside.
+
+    def _stretch(self, begin: int, steps: int, prompt: int, decode: int) -> None:
+        assert self.stretches is not None
+        used = self.memory.total - self.memory.free
+        waiting = len(self.queue)
+        self.stretches.append(
+            (self.index, begin, self.now, steps, len(self.batch), waiting, used, prompt, decode)
+        )
 
     def _finish(self, request: int, computed: int) -> None:
         requests = self.requests
@@ -212,61 +300,6 @@ class Instance(Keeping):
         requests.computed[request] = computed
         if not (self.hooks.retain and self.settings.enable_prefix_caching and self.pin(request)):
             self.memory.release(request, computed)
-
-    def _watch(self, request: int) -> None:
-        """Remember shared pieces that a request will yet generate; nobody can find them before."""
-        chain = self.requests.chain[request]
-        if chain and self.settings.enable_prefix_caching:
-            for node in self.memory.unsealed(request, chain):
-                self.growing.setdefault(node, []).append(request)
-
-    def _seal_growing(self, request: int, computed: int) -> None:
-        """Seal what a request that leaves has generated of shared pieces."""
-        chain = self.requests.chain[request]
-        if not chain or not self.growing:
-            return
-        nodes = self.memory.unsealed(request, chain)
-        if any(len(self.growing.get(node, ())) > 1 for node in nodes):
-            self._settle()
-        self.memory.seal(request, chain, computed)
-        for node in nodes:
-            members = self.growing.get(node)
-            if members and request in members:
-                members.remove(request)
-                if not members:
-                    del self.growing[node]
-
-    def _settle(self) -> None:
-        """Seal what decoding requests have filled of shared pieces, in the order of the steps.
-
-        Of equal blocks the one that was filled first is found, so that the order matters.
-        """
-        size, cohort = self.block_size, self.cohort
-        filled: list[tuple[int, int, int, int]] = []
-        for request in {r for members in self.growing.values() for r in members}:
-            base = cohort.base.get(request)
-            if base is None:
-                continue
-            ahead = 1 if self.served is None else int(request in self.served)
-            full = (base + cohort.steps + ahead) // size
-            filled.extend(
-                (block * size - base, self.batch[request], request, block * size)
-                for block in range(self.memory.sealed.get(request, 0) + 1, full + 1)
-            )
-        for _, _, request, tokens in sorted(filled):
-            self.memory.seal(request, self.requests.chain[request], tokens)
-
-    def _asks_again(self) -> bool:
-        """Whether the head of the queue may be admitted though nothing has happened."""
-        hooks = self.hooks
-        if hooks.time_varying or (hooks.order and self.changed):
-            return True
-        # Some request is generating what the head begins with, so that its need falls.
-        return self._overlaps(self.requests.chain[self.queue[0]])
-
-    def _overlaps(self, chain: tuple[int, ...]) -> bool:
-        """Whether some request is generating a piece of the chain."""
-        return bool(self.growing) and any(node in self.growing for node in chain)
 
     def _plan(self) -> bool:
         """Set off a glide up to the next completion or the first step that lacks a block."""
@@ -294,7 +327,7 @@ class Instance(Keeping):
     def _step(self) -> int:
         """Launch one step: decodes, the prompt under way, admissions; when it ends, or NEVER."""
         memory, cohort = self.memory, self.cohort
-        budget = self.settings.max_num_batched_tokens
+        budget = self.budget = self._tokens()
         partial, chunk = self.partial, 0
         if partial is not None:
             chunk = min(self.missing(partial), budget - len(cohort.base))
@@ -309,27 +342,50 @@ class Instance(Keeping):
             memory.take(needed)
         self.late, self.served = late, None
         decoding = len(cohort.base) - len(late)
-        step = _Step(decoding, cohort.context - sum(map(self.computed, late)) + decoding)
+        step = StepSums(decoding, cohort.context - sum(map(self.computed, late)) + decoding)
         budget -= decoding
         if chunk and self.partial is not None:
-            budget -= self._compute(self.partial, chunk, step)
+            budget -= self.compute(self.partial, chunk, step)
         if self.queue and budget > 0 and not self.squeezed:
-            self._admit(budget, step)
+            admit(self, budget, step)
         self.given.clear()
         self.served = _NOBODY
         if not step.sequences:
             return NEVER
+        begin = self.now
         duration = self.cost.step(step.tokens, step.sequences, step.context, step.pairs)
+        if self.swapping.owed:
+            duration += self.swapping.settle()
         self.now += duration
         cohort.context += decoding
         cohort.steps += 1
-        for request in late:
-            cohort.hold_up(request, self.batch[request])
+        if late or self.lag:
+            self._fall_behind(late, begin)
         cohort.lasted(duration)
         self.steps += 1
         self.attended += step.context
         self.in_flight = True
+        if self.stretches is not None:
+            self._stretch(begin, 1, step.tokens - step.decoding, step.decoding)
         return self.now
+
+    def _tokens(self) -> int:
+        """Tokens that the next step may compute."""
+        most = self.settings.max_num_batched_tokens
+        if not self.hooks.token_budget:
+            return most
+        return min(max(self.hooks.token_budget(self), len(self.batch), 1), most)
+
+    def _fall_behind(self, late: list[int], begin: int) -> None:
+        """Who gets no token in the step that began then, and who has got one after all."""
+        behind = set(late)
+        for request in [r for r in self.lag if r not in behind]:
+            gap = self.now - self.lag.pop(request)
+            longest = self.requests.longest_gap
+            longest[request] = max(longest[request], gap)
+        for request in late:
+            self.cohort.hold_up(request, self.batch[request])
+            self.lag.setdefault(request, begin)
 
     def missing(self, request: int) -> int:
         """Tokens of a request that has not begun to decode yet to be computed."""
@@ -341,7 +397,7 @@ class Instance(Keeping):
         computed, size = self.requests.computed[request], self.block_size
         return -(-(computed + tokens) // size) + (-computed // size)
 
-    def _compute(self, request: int, tokens: int, step: _Step) -> int:
+    def compute(self, request: int, tokens: int, step: StepSums) -> int:
         """Let the step compute tokens of a prompt; returns their number."""
         requests = self.requests
         past = requests.computed[request]
@@ -350,8 +406,8 @@ class Instance(Keeping):
         self.given[request] = tokens
         chain = requests.chain[request]
         if chain and self.settings.enable_prefix_caching:
-            if self._overlaps(chain):
-                self._settle()
+            if self.overlaps(chain):
+                self.settle()
             self.memory.seal(request, chain, past + tokens)
         step.add(tokens, past)
         if past + tokens == requests.prompt[request] + requests.generated[request]:
@@ -360,80 +416,3 @@ class Instance(Keeping):
         else:
             self.partial = request
         return tokens
-
-    def _admit(self, budget: int, step: _Step) -> None:
-        """Admit from the queue while tokens, sequences, memory and the policy allow."""
-        hooks, queue, requests, memory = self.hooks, self.queue, self.requests, self.memory
-        size = self.block_size
-        ordered = False
-        while queue and budget > 0:
-            if len(self.batch) >= self.settings.max_num_seqs:
-                self.refused = True
-                break
-            if self.refused and not self._asks_again():
-                break
-            if hooks.order and (self.changed or (hooks.time_varying and not ordered)):
-                self._order()
-                self.changed = self.refused = False
-                ordered = True
-            request = queue[0]
-            length = requests.prompt[request] + requests.generated[request]
-            found = self._find(request, (length - 1) // size)
-            while not self._fits(length, found) and self.give_up(request):
-                found = self._find(request, (length - 1) // size)
-            if not self._fits(length, found) or (
-                hooks.admit and self.batch and not hooks.admit(request, self)
-            ):
-                self.refused = True
-                break
-            hit = found.shared + found.private
-            queue.popleft()
-            self.admissions += 1
-            self.batch[request] = self.admissions
-            memory.hold(request, found)
-            if self.pins:
-                self.take_over(request)
-            requests.computed[request] = hit * size
-            requests.hits[request] += hit * size
-            if requests.admitted[request] < 0:
-                requests.admitted[request] = self.now
-                requests.hit[request] = hit * size
-            budget -= self._compute(request, min(length - hit * size, budget), step)
-
-    def _fits(self, length: int, found: Found) -> bool:
-        """Whether the whole of a sequence fits into memory, given what is there of it."""
-        missing = -(-length // self.block_size) - found.shared - found.private
-        return missing + found.idle <= self.memory.free
-
-    def _find(self, request: int, most: int) -> Found:
-        chain = self.requests.chain[request]
-        if self._overlaps(chain):
-            self._settle()
-        return self.memory.find(request, chain, most)
-
-    def _order(self) -> None:
-        queue, hooks = self.queue, self.hooks
-        if len(queue) > 1:
-            assert hooks.order is not None
-            waiting = list(queue)
-            window = hooks.window
-            self.queue.clear()
-            queue.extend(hooks.order(waiting[:window], self))
-            queue.extend(waiting[window:])
-
-
-class _Step:
-    """Sums over the sequences of the step under construction; see StepCost.step."""
-
-    __slots__ = ("context", "pairs", "sequences", "tokens")
-
-    def __init__(self, decoding: int, context: int) -> None:
-        self.tokens = self.sequences = decoding
-        self.context, self.pairs = context, 0
-
-    def add(self, tokens: int, past: int) -> None:
-        self.tokens += tokens
-        self.sequences += 1
-        self.context += past + tokens
-        if tokens > 1:
-            self.pairs += tokens * (2 * past + tokens)

@@ -19,10 +19,11 @@ class Keeping(InstanceView):
     pins: dict[int, int]
     refused: bool
     changed: bool
+    stirred: bool
 
     def reconsider(self) -> None:
         """Something has happened by which the head of the queue may be admitted."""
-        self.refused, self.changed = False, True
+        self.refused, self.changed, self.stirred = False, True, True
 
     def pin(self, request: int) -> bool:
         """Ask the policy whether to keep what a request leaves; True if it is kept."""

@@ -120,6 +120,11 @@ class Memory:
             del queue[key]
             self._forget(entry)
 
+    def put_back(self, blocks: int) -> None:
+        """Blocks that were taken and not used are free again, without content."""
+        self.free += blocks
+        self.raw += blocks
+
     def find(self, request: int, chain: tuple[int, ...], most: int) -> Found:
         """What is there of the first ``most`` blocks of a request; nothing is changed."""
         if not self.caching:

@@ -27,7 +27,7 @@ def squeeze(engine: Instance) -> tuple[int, list[int]]:
         if request not in engine.batch:
             continue
         if request == engine.partial:
-            budget = engine.settings.max_num_batched_tokens - len(served)
+            budget = engine.budget - len(served)
             chunk = min(engine.missing(request), budget)
             needed = engine.blocks_for(request, chunk)
         else:

@@ -9,6 +9,7 @@ from makespan.serving.engine.cohort import Cohort
 from makespan.serving.engine.glide import Glide
 from makespan.serving.engine.memory import Memory
 from makespan.serving.engine.requests import Requests
+from makespan.serving.settings import EngineSettings
 
 
 class InstanceView:
@@ -25,6 +26,7 @@ class InstanceView:
     now: int
     block_size: int
     requests: Requests
+    settings: EngineSettings
     memory: Memory
     cohort: Cohort
     batch: dict[int, int]
@@ -39,6 +41,16 @@ class InstanceView:
     def load(self) -> int:
         """Requests running and waiting."""
         return len(self.batch) + len(self.queue)
+
+    @property
+    def max_num_seqs(self) -> int:
+        """Sequences that may run at a time."""
+        return self.settings.max_num_seqs
+
+    @property
+    def max_num_batched_tokens(self) -> int:
+        """Tokens that a step may compute."""
+        return self.settings.max_num_batched_tokens
 
     @property
     def total_blocks(self) -> int:

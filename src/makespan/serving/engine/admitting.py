@@ -1,0 +1,120 @@
+"""The queue of an engine: who is dropped, interrupted for others, and admitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from makespan.core.errors import EngineError
+from makespan.serving.engine.memory import Found
+from makespan.serving.engine.sums import StepSums
+from makespan.serving.record import Kind
+
+if TYPE_CHECKING:
+    from makespan.serving.engine.instance import Instance
+
+
+def ask(engine: Instance) -> None:
+    """Let the policy drop who waits, and take the memory of who runs."""
+    hooks = engine.hooks
+    engine.stirred = False
+    if hooks.drop:
+        for request in hooks.drop(list(engine.queue), engine):
+            _drop(engine, request)
+    if hooks.interrupt and engine.queue and engine.batch:
+        for request in hooks.interrupt(engine):
+            if request not in engine.batch:
+                raise EngineError(
+                    f"policy {hooks.policy.name!r} interrupts request {request}, which does not run"
+                )
+            engine.preempt(request, 0)
+
+
+def _drop(engine: Instance, request: int) -> None:
+    if request not in engine.queue:
+        raise EngineError(
+            f"policy {engine.hooks.policy.name!r} drops request {request}, which does not wait"
+        )
+    engine.queue.remove(request)
+    engine.swapping.forget(request)
+    engine.dropped.append(request)
+    engine.note(Kind.DROP, request)
+    engine.reconsider()
+
+
+def asks_again(engine: Instance) -> bool:
+    """Whether the head of the queue may be admitted though nothing has happened."""
+    hooks = engine.hooks
+    if hooks.time_varying or (hooks.order and engine.changed):
+        return True
+    # Some request is generating what the head begins with, so that its need falls.
+    return engine.overlaps(engine.requests.chain[engine.queue[0]])
+
+
+def admit(engine: Instance, budget: int, step: StepSums) -> None:
+    """Admit from the queue while tokens, sequences, memory and the policy allow."""
+    hooks, queue, requests, memory = engine.hooks, engine.queue, engine.requests, engine.memory
+    size, swapping = engine.block_size, engine.swapping
+    ordered = False
+    while queue and budget > 0:
+        if len(engine.batch) + engine.seats >= engine.settings.max_num_seqs:
+            engine.refused = True
+            break
+        if engine.refused and not asks_again(engine):
+            break
+        if hooks.order and (engine.changed or (hooks.time_varying and not ordered)):
+            _order(engine)
+            engine.changed = engine.refused = False
+            ordered = True
+        request = queue[0]
+        length = requests.prompt[request] + requests.generated[request]
+        found = _find(engine, request, (length - 1) // size)
+        while not _fits(engine, length, found) and engine.give_up(request):
+            found = _find(engine, request, (length - 1) // size)
+        if not _fits(engine, length, found) or (
+            hooks.admit and engine.batch and not hooks.admit(request, engine)
+        ):
+            engine.refused = True
+            break
+        queue.popleft()
+        engine.stirred = True
+        engine.admissions += 1
+        engine.batch[request] = engine.admissions
+        engine.note(Kind.ADMIT, request)
+        memory.hold(request, found)
+        if engine.pins:
+            engine.take_over(request)
+        hit = there = (found.shared + found.private) * size
+        if request in swapping.away:
+            there = swapping.fetch(request, hit)
+            memory.take(-(-(there - hit) // size))
+            engine.seal(request, there)
+        requests.computed[request] = there
+        requests.hits[request] += hit
+        if requests.admitted[request] < 0:
+            requests.admitted[request] = engine.now
+            requests.hit[request] = hit
+        budget -= engine.compute(request, min(length - there, budget), step)
+
+
+def _fits(engine: Instance, length: int, found: Found) -> bool:
+    """Whether the whole of a sequence fits into memory, given what is there of it."""
+    missing = -(-length // engine.block_size) - found.shared - found.private
+    return missing + found.idle <= engine.memory.free
+
+
+def _find(engine: Instance, request: int, most: int) -> Found:
+    chain = engine.requests.chain[request]
+    if engine.overlaps(chain):
+        engine.settle()
+    return engine.memory.find(request, chain, most)
+
+
+def _order(engine: Instance) -> None:
+    queue, hooks = engine.queue, engine.hooks
+    if len(queue) > 1:
+        assert hooks.order is not None
+        waiting = list(queue)
+        window = hooks.window
+        queue.clear()
+        queue.extend(hooks.order(waiting[:window], engine))
+        queue.extend(waiting[window:])

@@ -1,0 +1,339 @@
+"""One engine step by step and block by block, as plainly as it can be written.
+
+Every block has a number, every step is carried out, every hook is asked at every step. It defines
+what :class:`~makespan.serving.engine.instance.Instance` must reproduce, and shares nothing with it
+but the vocabulary. O(batch) per step.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from makespan.serving.cost.step import StepCost
+from makespan.serving.engine.plain_view import PlainView, State
+from makespan.serving.policy import Policy
+from makespan.serving.record import Kind
+from makespan.serving.settings import EngineSettings
+
+
+class PlainInstance(PlainView):
+    """One engine; also the view of it."""
+
+    def __init__(
+        self, index: int, state: State, settings: EngineSettings, cost: StepCost, policy: Policy
+    ) -> None:
+        self.index, self.state, self.settings, self.cost = index, state, settings, cost
+        self.policy, self.block_size = policy, settings.block_size
+        self.now = self.steps = self.attended = 0
+        self.batch: list[int] = []
+        self.queue: list[int] = []
+        self.flight: dict[int, int] | None = None
+        self.given: dict[int, int] = {}
+        self.again: int | None = None
+        self.pins: dict[int, int] = {}
+        self.idle: OrderedDict[int, None] = OrderedDict.fromkeys(range(settings.blocks))
+        self.references = [0] * settings.blocks
+        self.content: list[Hashable] = [None] * settings.blocks
+        self.places: dict[Hashable, list[int]] = {}
+        self.decoding: set[int] = set()
+        self.away: dict[int, int] = {}
+        self.host, self.owed, self.swapped = settings.swap_blocks, 0, 0
+        self.seats = 0
+        self.incoming: list[int] = []
+        self.leaving: int | None = None
+        self.dropped: list[int] = []
+        self.noted: list[tuple[int, int, int]] = []
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence that the engine takes."""
+        return self.settings.blocks * self.block_size
+
+    def tokens(self, request: int) -> int:
+        """Tokens of the sequence so far."""
+        return int(self.state.prompt[request]) + self.state.generated[request]
+
+    def arrive(self, request: int) -> None:
+        """A request joins the queue."""
+        self.queue.append(request)
+        self.policy.arrived(request, self)
+
+    def name_of(self, request: int, block: int) -> Hashable:
+        """What a full block of the sequence contains."""
+        workload = self.state.workload
+        piece = ((block + 1) * self.block_size - 1) // workload.grain
+        pieces = workload.contents(request)
+        if piece < len(pieces):
+            return int(pieces[piece]), block
+        return "own", request, block
+
+    def grow(self, request: int, tokens: int) -> None:
+        """Give a request blocks for more tokens, which fill them at once."""
+        state, table = self.state, self.state.table[request]
+        state.computed[request] += tokens
+        while len(table) * self.block_size < state.computed[request]:
+            block, _ = self.idle.popitem(last=False)
+            self.forget(block)
+            self.references[block] = 1
+            table.append(block)
+        if self.settings.enable_prefix_caching:
+            for j in range(state.computed[request] // self.block_size):
+                if self.content[table[j]] is None:
+                    self.content[table[j]] = self.name_of(request, j)
+                    self.places.setdefault(self.content[table[j]], []).append(table[j])
+
+    def forget(self, block: int) -> None:
+        """Evict what a block contains."""
+        if self.content[block] is not None:
+            self.places[self.content[block]].remove(block)
+            self.content[block] = None
+
+    def release(self, request: int) -> None:
+        """Free the blocks of a request, the last first; those without content go to the front."""
+        for block in reversed(self.state.table[request]):
+            self.references[block] -= 1
+            if not self.references[block]:
+                self.idle[block] = None
+                if self.content[block] is None:
+                    self.idle.move_to_end(block, last=False)
+        self.state.table[request] = []
+
+    def preempt(self, victim: int, planned: int) -> None:
+        """Take the memory of a request, which returns to the head of the queue.
+
+        ``planned`` of its tokens the step under construction was to compute.
+        """
+        self.batch.remove(victim)
+        self.decoding.discard(victim)
+        self.noted.append((self.now, Kind.PREEMPT, victim))
+        computed = self.state.computed[victim] - planned
+        blocks = -(-computed // self.block_size)
+        if 0 < blocks <= self.host:
+            self.away[victim] = computed
+            self.host -= blocks
+            self.owed += blocks
+        self.release(victim)
+        self.state.computed[victim] = 0
+        self.state.preemptions[victim] += 1
+        self.queue.insert(0, victim)
+
+    def blocks_missing(self, request: int, tokens: int) -> int:
+        """Blocks that so many more tokens of a request need."""
+        total = -(-(self.state.computed[request] + tokens) // self.block_size)
+        return total - len(self.state.table[request])
+
+    def schedule(self) -> None:
+        """Launch one step."""
+        self.expire()
+        if not self.load:
+            return
+        self.ask()
+        budget = min(
+            max(self.policy.token_budget(self), len(self.batch), 1),
+            self.settings.max_num_batched_tokens,
+        )
+        plan: dict[int, int] = {}
+        self.given = plan
+        preempted = False
+        place = 0
+        while place < len(self.batch) and budget > 0:
+            request = self.batch[place]
+            tokens = min(self.tokens(request) - self.state.computed[request], budget)
+            while request in self.batch and self.blocks_missing(request, tokens) > len(self.idle):
+                if self.give_up(request):
+                    continue
+                victim = self.policy.victim(list(self.batch), self)
+                planned = plan.pop(victim, 0)
+                if planned:
+                    budget += planned
+                    place -= 1
+                self.preempt(victim, planned)
+                preempted = True
+            if request not in self.batch:
+                break
+            plan[request] = tokens
+            self.grow(request, tokens)
+            budget -= tokens
+            place += 1
+        if not preempted:
+            self.admit(plan, budget)
+        self.given = {}
+        if plan:
+            self.launch(plan)
+        elif preempted:
+            self.schedule()
+        self.again = self.policy.wake(self)
+
+    def ask(self) -> None:
+        """Let the policy drop who waits, and take the memory of who runs."""
+        if self.queue:
+            for request in self.policy.drop(list(self.queue), self):
+                self.queue.remove(request)
+                self.free_host(request)
+                self.dropped.append(request)
+                self.noted.append((self.now, Kind.DROP, request))
+        if self.queue and self.batch:
+            for request in self.policy.interrupt(self):
+                self.preempt(request, 0)
+
+    def free_host(self, request: int) -> int:
+        """Free what the host keeps of a request; its tokens."""
+        computed = self.away.pop(request, 0)
+        self.host += -(-computed // self.block_size)
+        return computed
+
+    def admit(self, plan: dict[int, int], budget: int) -> None:
+        """Admit from the queue until something is in the way."""
+        settings, state = self.settings, self.state
+        most = settings.max_num_seqs - self.seats
+        if len(self.queue) > 1 and budget > 0 and len(self.batch) < most:
+            window = self.policy.window
+            self.queue[:window] = self.policy.order(self.queue[:window], self)
+        while self.queue and budget > 0 and len(self.batch) < most:
+            request = self.queue[0]
+            hits = self.hits_of(request)
+            while not self.fits(request, hits) and self.give_up(request):
+                hits = self.hits_of(request)
+            if not self.fits(request, hits):
+                break
+            if self.batch and not self.policy.admit(request, self):
+                break
+            self.queue.pop(0)
+            for block in hits:
+                if not self.references[block]:
+                    del self.idle[block]
+                self.references[block] += 1
+            state.table[request] = hits
+            program = state.workload.program
+            for other in [p for p in self.pins if program[p] == program[request] >= 0]:
+                self.unpin(other)
+            self.noted.append((self.now, Kind.ADMIT, request))
+            hit = len(hits) * self.block_size
+            state.computed[request] = hit
+            state.hits[request] += hit
+            if state.admitted[request] < 0:
+                state.admitted[request] = self.now
+                state.hit[request] = hit
+            computed = self.free_host(request)
+            if computed > hit:
+                self.owed += -(-computed // self.block_size) - len(hits)
+                self.grow(request, computed - hit)
+            tokens = min(self.tokens(request) - state.computed[request], budget)
+            plan[request] = tokens
+            self.grow(request, tokens)
+            self.batch.append(request)
+            budget -= tokens
+
+    def hits_of(self, request: int) -> list[int]:
+        """Blocks with the beginning of a sequence, never its last token."""
+        hits: list[int] = []
+        if self.settings.enable_prefix_caching:
+            for j in range((self.tokens(request) - 1) // self.block_size):
+                places = self.places.get(self.name_of(request, j))
+                if not places:
+                    break
+                hits.append(places[0])
+        return hits
+
+    def fits(self, request: int, hits: list[int]) -> bool:
+        """Whether the whole of a sequence fits, given the blocks found of it."""
+        idle = sum(self.references[block] == 0 for block in hits)
+        needed = -(-self.tokens(request) // self.block_size) - len(hits)
+        return needed + idle <= len(self.idle)
+
+    def unpin(self, request: int) -> None:
+        """Keep the memory of an ended request no longer."""
+        del self.pins[request]
+        self.release(request)
+
+    def give_up(self, request: int) -> bool:
+        """Give up something kept for a request that lacks memory, if the policy wants it."""
+        if not self.pins:
+            return False
+        chosen = self.policy.unpin(list(self.pins), request, self)
+        if chosen is None and not self.batch:
+            chosen = next(iter(self.pins))
+        if chosen is None:
+            return False
+        self.unpin(chosen)
+        return True
+
+    def expire(self) -> None:
+        """End what has been kept for its time, unless one of its program waits."""
+        program = self.state.workload.program
+        for request, until in list(self.pins.items()):
+            waits = any(program[r] == program[request] >= 0 for r in self.queue)
+            if until <= self.now and not waits:
+                self.unpin(request)
+
+    def launch(self, plan: dict[int, int]) -> None:
+        """Set the step off."""
+        after = {r: self.state.computed[r] for r in plan}
+        pairs = sum(q * (2 * (after[r] - q) + q) for r, q in plan.items() if q > 1)
+        self.now += self.cost.step(sum(plan.values()), len(plan), sum(after.values()), pairs)
+        self.now += self.owed * self.settings.swap_time
+        self.swapped += self.owed
+        self.owed = 0
+        self.steps += 1
+        self.attended += sum(after.values())
+        self.flight = plan
+
+    def commit(self) -> list[int]:
+        """The step ends."""
+        state, done = self.state, []
+        assert self.flight is not None
+        for request in self.flight:
+            if state.computed[request] == self.tokens(request):
+                if state.first[request] < 0:
+                    state.first[request] = self.now
+                else:
+                    gap = self.now - state.last[request]
+                    state.longest_gap[request] = max(state.longest_gap[request], gap)
+                state.last[request] = self.now
+                state.generated[request] += 1
+                if state.generated[request] == state.output[request]:
+                    self.batch.remove(request)
+                    self.decoding.discard(request)
+                    done.append(request)
+                    self.noted.append((self.now, Kind.FINISH, request))
+                    until = None
+                    if self.settings.enable_prefix_caching:
+                        until = self.policy.retain(request, self)
+                    if until is not None and until > self.now:
+                        self.pins[request] = until
+                    else:
+                        self.release(request)
+                else:
+                    self.decoding.add(request)
+        self.flight = None
+        for request in done:
+            self.policy.finished(request, self)
+        return done
+
+    def depart(self, request: int) -> None:
+        """A member leaves for another engine; its memory stays taken until it is released."""
+        self.batch.remove(request)
+        self.decoding.discard(request)
+        self.noted.append((self.now, Kind.MOVE, request))
+
+    def join(self, request: int, table: list[int]) -> None:
+        """A request from another engine decodes on here, in blocks that were taken before."""
+        self.seats -= 1
+        late = [r for r in self.batch if r not in self.decoding]  # a prompt under way stays last
+        self.batch = [r for r in self.batch if r in self.decoding] + [request] + late
+        self.decoding.add(request)
+        self.state.table[request] = table
+        self.grow(request, 0)
+        self.state.engine[request] = self.index
+        self.noted.append((self.now, Kind.ADMIT, request))
+
+    def reserve(self, blocks: int) -> list[int]:
+        """Take blocks for a request on its way here."""
+        taken = []
+        for _ in range(blocks):
+            block, _ = self.idle.popitem(last=False)
+            self.forget(block)
+            self.references[block] = 1
+            taken.append(block)
+        return taken

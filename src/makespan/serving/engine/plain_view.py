@@ -1,0 +1,113 @@
+"""What a policy sees of a plain engine; see :class:`makespan.serving.policy.EngineView`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from makespan.serving.settings import EngineSettings
+from makespan.serving.workload import Workload
+
+
+class State:
+    """What happened to the requests, as in ``Requests``."""
+
+    def __init__(self, workload: Workload) -> None:
+        n = workload.count
+        self.workload = workload
+        self.arrival = [-1] * n
+        self.prompt, self.output = workload.prompt.tolist(), workload.output.tolist()
+        self.first, self.last, self.admitted = [-1] * n, [-1] * n, [-1] * n
+        self.generated, self.computed = [0] * n, [0] * n
+        self.preemptions, self.longest_gap = [0] * n, [0] * n
+        self.hit, self.hits = [0] * n, [0] * n
+        self.engine = [-1] * n
+        self.table: list[list[int]] = [[] for _ in range(n)]
+
+
+class PlainView:
+    """One engine as policies and routers see it."""
+
+    index: int
+    now: int
+    block_size: int
+    state: State
+    settings: EngineSettings
+    batch: list[int]
+    queue: list[int]
+    given: dict[int, int]
+    idle: OrderedDict[int, None]
+
+    @property
+    def load(self) -> int:
+        """Requests running and waiting."""
+        return len(self.batch) + len(self.queue)
+
+    @property
+    def total_blocks(self) -> int:
+        """KV blocks of the engine."""
+        return self.settings.blocks
+
+    @property
+    def free_blocks(self) -> int:
+        """KV blocks that no request holds."""
+        return len(self.idle)
+
+    @property
+    def max_num_seqs(self) -> int:
+        """Sequences that may run at a time."""
+        return self.settings.max_num_seqs
+
+    @property
+    def max_num_batched_tokens(self) -> int:
+        """Tokens that a step may compute."""
+        return self.settings.max_num_batched_tokens
+
+    def running(self) -> Sequence[int]:
+        """Requests in the batch."""
+        return list(self.batch)
+
+    def waiting(self) -> Sequence[int]:
+        """Requests in the queue."""
+        return list(self.queue)
+
+    def arrival(self, request: int) -> int:
+        """When the request was sent."""
+        return int(self.state.arrival[request])
+
+    def prompt(self, request: int) -> int:
+        """Tokens of its prompt."""
+        return int(self.state.prompt[request])
+
+    def cap(self, request: int) -> int:
+        """Most tokens its client accepts."""
+        return int(self.state.workload.cap[request])
+
+    def priority(self, request: int) -> int:
+        """The smaller, the more urgent."""
+        return int(self.state.workload.priority[request])
+
+    def program(self, request: int) -> int:
+        """The program it is a part of."""
+        return int(self.state.workload.program[request])
+
+    def label(self, request: int) -> str:
+        """What the load calls it."""
+        label = int(self.state.workload.label[request])
+        return self.state.workload.labels[label] if label >= 0 else ""
+
+    def slo(self, request: int) -> int:
+        """Its SLO class."""
+        return int(self.state.workload.slo[request])
+
+    def generated(self, request: int) -> int:
+        """Tokens it has got so far."""
+        return self.state.generated[request]
+
+    def computed(self, request: int) -> int:
+        """Tokens of it in memory at the boundary."""
+        return self.state.computed[request] - self.given.get(request, 0)
+
+    def preemptions(self, request: int) -> int:
+        """How often it lost its memory."""
+        return self.state.preemptions[request]
