@@ -204,7 +204,8 @@ class RealEngine:
         then is aborted and has the fate ``UNFINISHED``.
         """
         run = _Run(self, workload, Book(workload, events=events, log=log))
-        self.begin(time.perf_counter_ns() * 1000 - first_arrival(workload))
+        self.forget()
+        self.start(time.perf_counter_ns() * 1000 - first_arrival(workload))
         end = None if time_limit is None else self.now() + int(time_limit * PICOSECONDS)
         try:
             while run.advance():
@@ -214,8 +215,12 @@ class RealEngine:
             run.abort()
         return run.book.record(f"vLLM {version()} with {self.name}", measured=True)
 
-    def begin(self, zero: int) -> None:
-        """Empty the prefix cache and set the clock, whose 0 is ``zero`` ps of ``perf_counter``.
+    def start(self, zero: int) -> None:
+        """Set the clock of the run: it shows 0 at ``zero`` ps of ``time.perf_counter``."""
+        self._zero = zero
+
+    def forget(self) -> None:
+        """Empty the prefix cache.
 
         Raises
         ------
@@ -224,7 +229,6 @@ class RealEngine:
         """
         if not self._engine.reset_prefix_cache():
             raise EngineError("vLLM would not forget its prefix cache: requests hold blocks")
-        self._zero = zero
 
     def now(self) -> int:
         """Picoseconds on the clock of the run."""

@@ -1,0 +1,203 @@
+"""Several real vLLM engines behind a router, each in a process of its own.
+
+The parent sends requests when they are due, asks the router where to, and hears of every step; it
+keeps the record. Times are those of the machine's monotonic clock, which all processes share: when
+a step was planned, and when its tokens were there, as the engine's process read it. The way of a
+token through the pipe is in no latency.
+
+All decisions between engines rest on their last reports; see
+:mod:`makespan.serving.vllm.fleet_view`. ``Router.scale`` is not asked: an engine takes seconds to
+load.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from makespan.core.errors import EngineError, OptionError
+from makespan.serving.policy import Router
+from makespan.serving.settings import EngineSettings
+from makespan.serving.vllm import messages as say
+from makespan.serving.vllm.adapter import version
+from makespan.serving.vllm.fleet_run import FleetRun, Serving, hear
+from makespan.serving.vllm.handover import Handing
+from makespan.serving.vllm.worker import Place, Setup, work
+from makespan.serving.workload import Workload
+
+START_LIMIT = 600.0
+"""Seconds after which an engine that has not loaded is given up."""
+
+_GOODBYE = 10.0
+"""Seconds that an engine gets to end by itself."""
+
+
+def run_fleet(
+    workload: Workload,
+    settings: EngineSettings,
+    model: Path,
+    *,
+    engines: int = 2,
+    router: Router | None = None,
+    handing: Handing | None = None,
+    places: Sequence[Place] | None = None,
+    max_model_len: int | None = None,
+    policy: str = "fcfs",
+    scheduler: Callable[[], type] | None = None,
+    dtype: str = "bfloat16",
+    time_limit: float | None = None,
+) -> FleetRun:
+    """Serve a workload with several real vLLM engines, warmed up before; see :class:`RealFleet`.
+
+    Raises
+    ------
+    MissingDependencyError
+        If vLLM is not installed.
+    OptionError
+        If vLLM cannot run with the settings.
+    EngineError
+        If an engine fails.
+    """
+    with RealFleet(
+        model,
+        settings,
+        engines=engines,
+        places=places,
+        max_model_len=max_model_len,
+        policy=policy,
+        scheduler=scheduler,
+        dtype=dtype,
+    ) as fleet:
+        return fleet.run(workload, router=router, handing=handing, time_limit=time_limit)
+
+
+class RealFleet:
+    """Real engines with a model each, for one run after the other; a context manager.
+
+    Processes are spawned, so that a script that makes a fleet must not do so when it is imported
+    (``if __name__ == "__main__"``).
+
+    Parameters
+    ----------
+    engines
+        Their number.
+    places
+        Where each runs, and how fast; one :class:`Place` per engine.
+    scheduler
+        Makes the subclass of vLLM's scheduler of an engine, in the engine's process; something
+        that can be pickled, such as a function of a module or a ``functools.partial`` of one.
+    model, settings, max_model_len, policy, dtype
+        As of :class:`makespan.serving.vllm.real.RealEngine`.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        settings: EngineSettings,
+        *,
+        engines: int = 2,
+        places: Sequence[Place] | None = None,
+        max_model_len: int | None = None,
+        policy: str = "fcfs",
+        scheduler: Callable[[], type] | None = None,
+        dtype: str = "bfloat16",
+    ) -> None:
+        version()
+        if engines < 1:
+            raise OptionError(f"{engines} engines", hint="at least one")
+        where = list(places) if places is not None else [Place()] * engines
+        if len(where) != engines:
+            raise OptionError(f"{len(where)} places for {engines} engines")
+        self._caching = settings.enable_prefix_caching
+        self._ends: list[Connection] = []
+        self._processes: list[multiprocessing.process.BaseProcess] = []
+        spawning = multiprocessing.get_context("spawn")
+        try:
+            for k, place in enumerate(where):
+                ours, theirs = spawning.Pipe()
+                setup = Setup(model, settings, max_model_len, policy, dtype, scheduler, place)
+                process = spawning.Process(
+                    target=work, args=(theirs, setup), name=f"engine {k}", daemon=True
+                )
+                process.start()
+                # With our copy of their end closed, a process that dies is heard.
+                theirs.close()
+                self._ends.append(ours)
+                self._processes.append(process)
+            self._ready = self._await_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes; one that does not end by itself is killed."""
+        for end in self._ends:
+            try:
+                end.send(say.Quit())
+            except OSError:
+                continue
+        patience = time.monotonic() + _GOODBYE
+        for process in self._processes:
+            process.join(max(patience - time.monotonic(), 0.0))
+            if process.is_alive():
+                process.kill()
+                process.join()
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
+        self._processes.clear()
+
+    def run(
+        self,
+        workload: Workload,
+        *,
+        router: Router | None = None,
+        handing: Handing | None = None,
+        time_limit: float | None = None,
+    ) -> FleetRun:
+        """Serve a workload in real time, from empty prefix caches.
+
+        Parameters
+        ----------
+        router
+            The one with the fewest requests gets the next if None.
+        handing
+            How the router's moves are carried out: live if None.
+        time_limit
+            In seconds; what has not ended by then has the fate ``UNFINISHED``.
+        """
+        router, handing = router or Router(), handing or Handing()
+        if router.poll is not None and handing.mode == "live" and not self._caching:
+            raise OptionError(
+                "live hand-over computes ahead into the prefix cache, which is off",
+                hint="set enable_prefix_caching, or hand over with mode='blocking'",
+            )
+        serving = Serving(workload, self._ends, self._ready, router, handing)
+        return serving.run(time_limit)
+
+    def _await_ready(self) -> list[say.Ready]:
+        patience = time.monotonic() + START_LIMIT
+        found = []
+        for k, end in enumerate(self._ends):
+            if not end.poll(max(patience - time.monotonic(), 0.0)):
+                raise EngineError(f"engine {k} has not loaded within {START_LIMIT:g} s")
+            answer = hear(end, k)
+            assert isinstance(answer, say.Ready)
+            found.append(answer)
+        return found

@@ -1,0 +1,168 @@
+"""What a fleet and its engines say to each other, each engine in a process of its own.
+
+Messages go through pipes between processes of one program and one user; times are picoseconds on
+the clock of the run, which is the machine's and thus the same in every process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from makespan.serving.settings import EngineSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Take away all requests and empty the prefix cache; answered by :class:`Forgotten`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The clock of the run shows 0 at ``zero`` ps of ``time.perf_counter``."""
+
+    zero: int
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """A request to be answered.
+
+    Attributes
+    ----------
+    tokens
+        Its prompt, and what it has said elsewhere.
+    output
+        Tokens to generate from there.
+    due
+        When it was sent.
+    first
+        Whether it goes to the head of the queue.
+    guarded
+        Whether it is refused unless there is room for it at once.
+    """
+
+    request: int
+    tokens: list[int]
+    output: int
+    due: int
+    priority: int
+    first: bool = False
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """A sequence to be computed so that the prefix cache holds it; nothing is answered."""
+
+    request: int
+    tokens: list[int]
+    due: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A request, or its warming, to be taken away; answered by :class:`Stopped`."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """The end of the process."""
+
+
+Order = Forget | Start | Serve | Warm | Stop | Quit
+"""What the fleet says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The engine is loaded and warm.
+
+    Attributes
+    ----------
+    max_model_len, vocabulary
+        As of :class:`makespan.serving.vllm.real.RealEngine`.
+    name
+        vLLM's version and the model.
+    """
+
+    settings: EngineSettings
+    max_model_len: int
+    vocabulary: tuple[int, int]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Answer to :class:`Forget`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A step of the engine.
+
+    Attributes
+    ----------
+    begin, end
+        When it was planned and when its tokens were there.
+    parts
+        (request, new tokens, its tokens after the step), without those being warmed.
+    warming
+        Tokens computed for those.
+    preempted
+        Who lost its memory.
+    said
+        (request, tokens it got).
+    ended, warmed
+        Requests that got their last token, and that are in the prefix cache as far as asked.
+    running
+        The batch after the step.
+    free_blocks
+        KV blocks that no request holds then.
+    """
+
+    begin: int
+    end: int
+    parts: list[tuple[int, int, int]]
+    warming: int
+    preempted: list[int]
+    said: list[tuple[int, list[int]]]
+    ended: list[int]
+    warmed: list[int]
+    running: list[int]
+    free_blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Answer to :class:`Stop`.
+
+    Attributes
+    ----------
+    found
+        False: it had ended before.
+    """
+
+    request: int
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The engine has no room for a request that wants in at once."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last words of an engine."""
+
+    sentence: str
+    hint: str | None = None
+
+
+Answer = Ready | Forgotten | Report | Stopped | Refused | Failed
+"""What an engine says."""
