@@ -117,15 +117,24 @@ def carried(source: Report, target: Report, blocks: int) -> tuple[Report, Report
 
 
 def handed(source: Report, target: Report, behind: float) -> tuple[Report, Report]:
-    """Both reports after the head of the queue has been handed over to the head of the other.
+    """Both reports after the head of a queue has been handed over.
 
     Parameters
     ----------
     behind
         Blocks that the second of the source's queue needs.
     """
-    need = source.head
-    return (
-        replace(source, waiting=source.waiting - 1, head=behind, queued=source.queued - need),
-        replace(target, waiting=target.waiting + 1, head=need, queued=target.queued + need),
+    left = replace(
+        source, waiting=source.waiting - 1, head=behind, queued=source.queued - source.head
+    )
+    return left, joined(target, source.head)
+
+
+def joined(target: Report, blocks: float) -> Report:
+    """The report after a request that needs so many blocks has joined the queue."""
+    return replace(
+        target,
+        waiting=target.waiting + 1,
+        head=target.head if target.waiting else blocks,
+        queued=target.queued + blocks,
     )

@@ -13,7 +13,7 @@ from makespan.serving.policies.llumnix.choice import (
     waiting_choice,
 )
 from makespan.serving.policies.llumnix.dispatch import Dispatch
-from makespan.serving.policies.llumnix.pairing import Pair, Pairing, carried, handed
+from makespan.serving.policies.llumnix.pairing import Pair, Pairing, carried, handed, joined
 from makespan.serving.policies.llumnix.scaling import AutoScaling
 from makespan.serving.policies.llumnix.usage import Report, report, reports
 from makespan.serving.policy import EngineView, FleetView, Move, Router, Scaling
@@ -75,16 +75,16 @@ class Llumnix(Router):
 
     def route(self, request: int, fleet: FleetView) -> int:
         """See :meth:`Router.route`."""
-        engines, urgent = fleet.engines, self.urgent
-        pressing = urgent is not None and engines[0].priority(request) <= urgent
-        return self.dispatch.choose([self._report(fleet, i) for i in fleet.open], urgent=pressing)
+        told = [self._report(fleet, i) for i in fleet.open]
+        return self.dispatch.choose(told, urgent=self._presses(request, fleet.engines[0]))
 
     def migrate(self, fleet: FleetView) -> Sequence[Move]:
         """See :meth:`Router.migrate`."""
         if self.pairing is None:
             return ()
         told, moving, engines = reports(fleet, urgent=self.urgent), set(fleet.moving), fleet.engines
-        moves = [move for i in fleet.draining for move in self._emptied(engines[i], told, moving)]
+        moves = self._emptied(fleet, told, moving)
+        moving.update(move.request for move in moves)
         pairs = self.pairing.pairs(
             told, lambda source, target: self._outlook(engines, source, target, moving)
         )
@@ -98,6 +98,10 @@ class Llumnix(Router):
             return None
         return self.scaling.decide(fleet, reports(fleet, urgent=self.urgent))
 
+    def _presses(self, request: int, engine: EngineView) -> bool:
+        """Whether a request is of high priority."""
+        return self.urgent is not None and engine.priority(request) <= self.urgent
+
     def _report(self, fleet: FleetView, index: int) -> Report:
         """What dispatch knows of an engine."""
         if self.refresh:
@@ -110,17 +114,22 @@ class Llumnix(Router):
         return told
 
     def _emptied(
-        self, engine: EngineView, told: Sequence[Report], moving: Collection[int]
+        self, fleet: FleetView, told: Sequence[Report], moving: Collection[int]
     ) -> list[Move]:
-        """The queue of an engine that is switched off is dispatched anew."""
-        there = [one for one in told if not one.draining]
-        if not there:
-            return []
-        return [
-            Move(request, self.dispatch.choose(there))
-            for request in engine.waiting()
-            if request not in moving
-        ]
+        """The queues of engines that are switched off are dispatched anew."""
+        there = {one.engine: one for one in told if not one.draining}
+        moves: list[Move] = []
+        for index in fleet.draining if there else ():
+            engine = fleet.engines[index]
+            for request in engine.waiting():
+                if request not in moving:
+                    target = self.dispatch.choose(
+                        list(there.values()), urgent=self._presses(request, engine)
+                    )
+                    blocks = length(request, engine) / engine.block_size
+                    there[target] = joined(there[target], blocks)
+                    moves.append(Move(request, target))
+        return moves
 
     def _moves(
         self, engines: Sequence[EngineView], pair: Pair, moving: Collection[int]
