@@ -21,13 +21,14 @@ from types import TracebackType
 from typing import Self
 
 from makespan.core.errors import EngineError, OptionError
-from makespan.serving.policy import Router
+from makespan.serving.policies.catalogue import policy_maker
+from makespan.serving.policy import Policy, Router
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm import messages as say
 from makespan.serving.vllm.adapter import version
 from makespan.serving.vllm.fleet_run import FleetRun, Serving, hear
 from makespan.serving.vllm.handover import Handing
-from makespan.serving.vllm.worker import Place, Setup, work
+from makespan.serving.vllm.worker import NamedPolicy, Place, Setup, work
 from makespan.serving.workload import Workload
 
 START_LIMIT = 600.0
@@ -47,12 +48,20 @@ def run_fleet(
     handing: Handing | None = None,
     places: Sequence[Place] | None = None,
     max_model_len: int | None = None,
-    policy: str = "fcfs",
-    scheduler: Callable[[], type] | None = None,
+    policy: str | Callable[[], Policy] | None = None,
     dtype: str = "bfloat16",
     time_limit: float | None = None,
+    seed: int = 0,
 ) -> FleetRun:
     """Serve a workload with several real vLLM engines, warmed up before; see :class:`RealFleet`.
+
+    Parameters
+    ----------
+    policy
+        Of each engine: a name of the catalogue, or what makes one; vLLM's scheduler as it is if
+        None.
+    seed
+        For named policies that draw.
 
     Raises
     ------
@@ -63,14 +72,15 @@ def run_fleet(
     EngineError
         If an engine fails.
     """
+    if isinstance(policy, str):
+        policy_maker(policy, workload)  # an unknown name is told before engines are loaded
     with RealFleet(
         model,
         settings,
         engines=engines,
         places=places,
         max_model_len=max_model_len,
-        policy=policy,
-        scheduler=scheduler,
+        policy=NamedPolicy(policy, workload, seed) if isinstance(policy, str) else policy,
         dtype=dtype,
     ) as fleet:
         return fleet.run(workload, router=router, handing=handing, time_limit=time_limit)
@@ -88,10 +98,10 @@ class RealFleet:
         Their number.
     places
         Where each runs, and how fast; one :class:`Place` per engine.
-    scheduler
-        Makes the subclass of vLLM's scheduler of an engine, in the engine's process; something
-        that can be pickled, such as a function of a module or a ``functools.partial`` of one.
-    model, settings, max_model_len, policy, dtype
+    policy
+        Makes the policy of a run in the process of each engine: a class or a function of a module,
+        or something else that can be pickled. vLLM's scheduler as it is if None.
+    model, settings, max_model_len, dtype
         As of :class:`makespan.serving.vllm.real.RealEngine`.
     """
 
@@ -103,8 +113,7 @@ class RealFleet:
         engines: int = 2,
         places: Sequence[Place] | None = None,
         max_model_len: int | None = None,
-        policy: str = "fcfs",
-        scheduler: Callable[[], type] | None = None,
+        policy: Callable[[], Policy] | None = None,
         dtype: str = "bfloat16",
     ) -> None:
         version()
@@ -120,7 +129,7 @@ class RealFleet:
         try:
             for k, place in enumerate(where):
                 ours, theirs = spawning.Pipe()
-                setup = Setup(model, settings, max_model_len, policy, dtype, scheduler, place)
+                setup = Setup(model, settings, max_model_len, dtype, policy, place)
                 process = spawning.Process(
                     target=work, args=(theirs, setup), name=f"engine {k}", daemon=True
                 )

@@ -172,7 +172,7 @@ class Serving:
                 pass
         self._zero = time.perf_counter_ns() * 1000 - first_arrival(self._load)
         for k in range(len(self._ends)):
-            self.order(k, say.Start(self._zero))
+            self.order(k, say.Start(self._zero, self._load))
 
     def _send(self, due: int, r: int) -> None:
         self._book.send(r, due)

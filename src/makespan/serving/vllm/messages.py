@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from makespan.serving.settings import EngineSettings
+from makespan.serving.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,10 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The clock of the run shows 0 at ``zero`` ps of ``time.perf_counter``."""
+    """A run begins, whose clock shows 0 at ``zero`` ps of ``time.perf_counter``."""
 
     zero: int
+    workload: Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ class RealEngine:
         self.settings = settings
         self.name = model.name
         self._zero = 0
+        self._warming = False
         self._plans: list[Plan] = []
         limit = longest_sequence(settings, max_model_len)
         positions = part("transformers", "AutoConfig").from_pretrained(model)
@@ -188,7 +189,11 @@ class RealEngine:
         prompts = [min(budget, room), *[min(max(budget >> k, 1), room) for k in range(1, 8)]]
         prompts += [1] * min(self.settings.max_num_seqs, 64)
         prompt = np.array(prompts, dtype=np.int64)
-        self.run(Workload("warm-up", 0 * prompt, prompt, 0 * prompt + 4))
+        self._warming = True
+        try:
+            self.run(Workload("warm-up", 0 * prompt, prompt, 0 * prompt + 4))
+        finally:
+            self._warming = False
 
     def run(
         self,
@@ -205,7 +210,7 @@ class RealEngine:
         """
         run = _Run(self, workload, Book(workload, events=events, log=log))
         self.forget()
-        self.start(time.perf_counter_ns() * 1000 - first_arrival(workload))
+        self.start(time.perf_counter_ns() * 1000 - first_arrival(workload), workload)
         end = None if time_limit is None else self.now() + int(time_limit * PICOSECONDS)
         try:
             while run.advance():
@@ -215,9 +220,15 @@ class RealEngine:
             run.abort()
         return run.book.record(f"vLLM {version()} with {self.name}", measured=True)
 
-    def start(self, zero: int) -> None:
-        """Set the clock of the run: it shows 0 at ``zero`` ps of ``time.perf_counter``."""
+    def start(self, zero: int, workload: Workload) -> None:
+        """Set the clock of the run, which shows 0 at ``zero`` ps of ``time.perf_counter``.
+
+        A scheduler that is ruled by a policy is told the workload; it follows vLLM's defaults
+        while the engine warms up.
+        """
         self._zero = zero
+        if hasattr(self.scheduler, "serves"):
+            self.scheduler.serves(self.now, workload, plain=self._warming)
 
     def forget(self) -> None:
         """Empty the prefix cache.

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from makespan.core.errors import MakespanError, OptionError
+from makespan.serving.policies.catalogue import policy_maker
+from makespan.serving.policy import Policy
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm import messages as say
-from makespan.serving.workload import PICOSECONDS
+from makespan.serving.workload import PICOSECONDS, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,29 @@ class Setup:
 
     Attributes
     ----------
-    scheduler
-        Makes the subclass of vLLM's scheduler, in the engine's process; None: vLLM's own.
+    policy
+        Makes the policy of each run, in the engine's process; None: vLLM's scheduler as it is.
     """
 
     model: Path
     settings: EngineSettings
     max_model_len: int | None = None
-    policy: str = "fcfs"
     dtype: str = "bfloat16"
-    scheduler: Callable[[], type] | None = None
+    policy: Callable[[], Policy] | None = None
     place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPolicy:
+    """A policy of the catalogue, made where it is called."""
+
+    name: str
+    workload: Workload
+    seed: int = 0
+
+    def __call__(self) -> Policy:
+        """The policy."""
+        return policy_maker(self.name, self.workload, seed=self.seed)()
 
 
 class Stepping(Protocol):
@@ -96,8 +110,8 @@ class Stepping(Protocol):
     def forget(self) -> None:
         """Empty the prefix cache."""
 
-    def start(self, zero: int) -> None:
-        """Set the clock."""
+    def start(self, zero: int, workload: Workload) -> None:
+        """Set the clock, and tell a policy whom it serves."""
 
     def now(self) -> int:
         """The clock."""
@@ -145,7 +159,7 @@ class Desk:
             self._engine.forget()
             return say.Forgotten()
         if isinstance(order, say.Start):
-            self._engine.start(order.zero)
+            self._engine.start(order.zero, order.workload)
         elif isinstance(order, say.Serve):
             if order.guarded and not self._room(len(order.tokens)):
                 return say.Refused(order.request)
@@ -254,14 +268,14 @@ def work(connection: Connection, setup: Setup) -> None:
     try:
         setup.place.enter()
         from makespan.serving.vllm.adapter import version
+        from makespan.serving.vllm.plugin import scheduler_of
         from makespan.serving.vllm.real import RealEngine
 
         with RealEngine(
             setup.model,
             setup.settings,
             max_model_len=setup.max_model_len,
-            policy=setup.policy,
-            scheduler=setup.scheduler() if setup.scheduler else None,
+            scheduler=scheduler_of(setup.policy) if setup.policy else None,
             dtype=setup.dtype,
         ) as engine:
             engine.warm_up()
