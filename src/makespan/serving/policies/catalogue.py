@@ -9,6 +9,7 @@ from typing import Final
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.admission import Aggressive, Conservative, TrueLengths
+from makespan.serving.policies.batchllm import BatchLLM
 from makespan.serving.policies.continuum import Continuum
 from makespan.serving.policies.ordering import (
     EarliestDeadline,
@@ -48,11 +49,16 @@ POLICIES: Final = {
         Entry("fcfs", lambda _w, _c, _s: Policy(), "first come, first served: vLLM's default"),
         Entry("priority", lambda _w, _c, _s: Priority(), "the most urgent first, as in vLLM"),
         Entry("edf", lambda w, _c, _s: EarliestDeadline(w), "the earliest deadline first"),
-        Entry("shortest-prompt", lambda w, _c, _s: ShortestPrompt(w), "the shortest prompt first"),
+        Entry("shortest-prompt", lambda _w, _c, _s: ShortestPrompt(), "the shortest prompt first"),
         Entry("conservative", lambda _w, _c, _s: Conservative(), "admits what fits at the worst"),
         Entry("aggressive", lambda _w, _c, _s: Aggressive(), "admits what fits now, leaving 1 %"),
         Entry(
             "past-future", lambda _w, _c, s: PastFuture(seed=s), "admits by sampled peaks of memory"
+        ),
+        Entry(
+            "batchllm",
+            lambda w, _c, _s: BatchLLM(w),
+            "an offline batch in groups with a prefix in common, admitted by memory",
         ),
         Entry(
             "continuum",
