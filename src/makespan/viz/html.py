@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +13,7 @@ from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import BoolArray, IntArray
 from makespan.viz._arguments import plan_of
 from makespan.viz.markup import escaped
+from makespan.viz.page import asset, joined_script, page
 from makespan.viz.payload import payload, script_json
 from makespan.viz.picture import picture_of
 from makespan.viz.svg import write_svg
@@ -25,6 +21,7 @@ from makespan.viz.timescale import length_text, number
 
 Grouping = Literal["resource", "job", "task"]
 
+_PACKAGE: Final = "makespan.viz"
 _SCRIPTS: Final = (
     "model.js",
     "axis.js",
@@ -112,26 +109,18 @@ def gantt_html(
         given, chain = found.critical, found.pushes
     data = payload(picture, critical=given, chain=chain, slack=slack, grouping=grouping)
     heading = title if title is not None else (problem.name or "schedule")
-    style, script = _asset("gantt.css"), _script()
-    policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     facts = _facts(problem, plan, result)
     label = f"Gantt chart of {heading}: " + ", ".join(f"{a} {b}" for a, b in facts)
     parts = {
-        "policy": policy,
         "title": escaped(heading),
-        "style": style,
         "facts": "".join(
             f"<div><dt>{escaped(a)}</dt><dd>{escaped(b)}</dd></div>" for a, b in facts
         ),
         "label": escaped(label),
         "data": script_json(data),
-        "script": script,
     }
-    # One pass over the template, so that placeholders inside user text stay text.
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _asset("gantt.html"))
+    style, script = asset(_PACKAGE, "gantt.css"), joined_script(_PACKAGE, *_SCRIPTS)
+    return page(asset(_PACKAGE, "gantt.html"), style, script, parts)
 
 
 def _facts(problem: Problem, schedule: Schedule, result: Result | None) -> list[tuple[str, str]]:
@@ -170,17 +159,3 @@ def _facts(problem: Problem, schedule: Schedule, result: Result | None) -> list[
         if result.version:
             facts.append(("makespan version", result.version))
     return facts
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("makespan.viz").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-@cache
-def _script() -> str:
-    return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "})();\n"

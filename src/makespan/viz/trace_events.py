@@ -35,11 +35,18 @@ def interval(
 
 
 def track_slice(
-    name: str, kind: str, key: int, start: float, end: float, pid: int, scale: float
+    name: str,
+    kind: str,
+    key: int,
+    start: float,
+    end: float,
+    pid: int,
+    scale: float,
+    args: Mapping[str, Any],
 ) -> Iterable[Event]:
     """A slice beside others of its name that may overlap it (``ph: b`` and ``e``)."""
     shared = {"name": name, "cat": kind, "id": key, "pid": pid, "tid": 0}
-    yield {**shared, "ph": "b", "ts": microseconds(start, scale)}
+    yield {**shared, "ph": "b", "ts": microseconds(start, scale), "args": dict(args)}
     yield {**shared, "ph": "e", "ts": microseconds(end, scale)}
 
 

@@ -1,0 +1,191 @@
+"""Chrome trace event JSON of simulated or measured serving, to open in Perfetto (ui.perfetto.dev).
+
+A process is an instance under a policy. Its threads are places in the batch, with a slice per
+request: prefill, decode, resumed after a preemption. Requests that wait are on tracks of their own
+beside them, where slices may overlap. Counters are the requests running and waiting, the blocks in
+use, and the tokens computed per second, if the record has a timeline. Arrows lead from a request to
+those that waited for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from makespan._version import __version__
+from makespan.serving.record import Record
+from makespan.serving.stays import Phase, Stay, stays
+from makespan.serving.timeline import Timeline
+from makespan.serving.workload import PICOSECONDS
+from makespan.viz.lanes import pack_lanes
+from makespan.viz.trace_events import (
+    Event,
+    document,
+    flow,
+    interval,
+    process,
+    sample,
+    thread,
+    track_slice,
+)
+
+_SCALE: Final = 1e-6
+"""Microseconds in a picosecond."""
+
+
+def serving_perfetto(records: Mapping[str, Record], *, calibration: str = "") -> str:
+    """Trace of one load under one or several policies; same records, same text.
+
+    About 700 bytes a request without counters.
+
+    Parameters
+    ----------
+    records
+        By the name of the policy, which is shown if there are several.
+    calibration
+        Where simulated times come from, kept in the file.
+    """
+    events: list[Event] = []
+    notes = []
+    pid = 1
+    for name, record in records.items():
+        engines = _instances(record)
+        for i in range(engines):
+            label = f"instance {i}"
+            events += process(pid + i, f"{name} · {label}" if len(records) > 1 else label)
+        events += _requests(record, pid)
+        if record.timeline is not None:
+            events += _counters(record.timeline, pid)
+        if record.events is None and record.preemptions.any():
+            notes.append(f"{name}: preemptions are counted but not placed in time")
+        pid += engines
+    one = next(iter(records.values()), None)
+    return document(
+        events,
+        {
+            "name": one.workload.name if one else "",
+            "source": one.workload.source if one else "",
+            "engine": one.engine if one else "",
+            "times": "measured" if one and one.measured else "simulated",
+            "calibration": calibration,
+            "notes": notes,
+            "makespan version": __version__,
+        },
+    )
+
+
+def _instances(record: Record) -> int:
+    highest = [int(record.instance.max())] if record.count else []
+    if record.timeline is not None and len(record.timeline):
+        highest.append(int(record.timeline.instance.max()))
+    if record.events is not None and len(record.events):
+        highest.append(int(record.events.instance.max()))
+    return max(highest, default=0) + 1 if max(highest, default=0) >= 0 else 1
+
+
+def _requests(record: Record, pid: int) -> Iterator[Event]:
+    waiting: list[Stay] = []
+    served: list[Stay] = []
+    visits: list[tuple[int, int, int]] = []
+    visit: list[int] = []
+    for stay in stays(record):
+        if stay.phase.waits:
+            waiting.append(stay)
+            continue
+        before = served[-1] if served else None
+        # Prefill and decode of one admission share a place in the batch.
+        goes_on = (
+            before is not None
+            and (before.request, before.instance, before.end)
+            == (stay.request, stay.instance, stay.begin)
+            and before.phase is Phase.PREFILL
+        )
+        if goes_on:
+            visits[-1] = (stay.instance, visits[-1][1], stay.end)
+        else:
+            visits.append((stay.instance, stay.begin, stay.end))
+        visit.append(len(visits) - 1)
+        served.append(stay)
+    table = np.array(visits, dtype=np.int64).reshape(-1, 3)
+    lanes = pack_lanes(table[:, 0].astype(np.int32), table[:, 1], table[:, 2])
+    for i in sorted(set(table[:, 0].tolist())):
+        for lane in range(int(lanes[table[:, 0] == i].max()) + 1):
+            yield from thread(pid + i, lane + 1, f"place {lane + 1}")
+    said = [_arguments(record, r) for r in range(record.count)]
+    first: dict[int, tuple[int, int, float]] = {}
+    last: dict[int, tuple[int, int, float]] = {}
+    for stay, k in zip(served, visit, strict=True):
+        where = pid + stay.instance, int(lanes[k]) + 1
+        name = f"{stay.phase.value} {stay.request}"
+        event = interval(name, stay.phase.value, stay.begin, stay.end, *where, _SCALE)
+        event["args"] = said[stay.request]
+        yield event
+        first.setdefault(stay.request, (*where, stay.begin))
+        last[stay.request] = (*where, (stay.begin + stay.end) / 2)
+    for key, stay in enumerate(waiting):
+        yield from track_slice(
+            stay.phase.value,
+            "waiting",
+            # Ids tell tracks of all processes apart.
+            pid << 32 | key,
+            stay.begin,
+            stay.end,
+            pid + max(stay.instance, 0),
+            _SCALE,
+            said[stay.request],
+        )
+    load = record.workload
+    owner = np.repeat(np.arange(load.count), np.diff(load.parent_ptr))
+    for key, (child, parent) in enumerate(zip(owner.tolist(), load.parent.tolist(), strict=True)):
+        if child in first and parent in last and record.finished[parent]:
+            yield from flow("waits for", pid << 32 | key, last[parent], first[child], _SCALE)
+
+
+def _arguments(record: Record, r: int) -> dict[str, Any]:
+    load = record.workload
+    values: dict[str, Any] = {
+        "request": r,
+        "prompt": int(load.prompt[r]),
+        "output": int(load.output[r]),
+    }
+    for name, seen in (("found in cache", record.hit), ("preemptions", record.preemptions)):
+        if seen[r]:
+            values[name] = int(seen[r])
+    if load.program[r] >= 0:
+        values["program"] = int(load.program[r])
+    if load.label[r] >= 0:
+        values["label"] = load.labels[load.label[r]]
+    if load.slo[r] >= 0:
+        values["class"] = load.slos[load.slo[r]].name
+    return values
+
+
+def _counters(timeline: Timeline, pid: int) -> Iterator[Event]:
+    """Values from the beginning of each stretch; requests and tokens are none in between."""
+    for i in sorted(set(timeline.instance.tolist())):
+        own = np.flatnonzero(timeline.instance == i)
+        begin, end = timeline.begin[own], timeline.end[own]
+        idle = np.append(begin[1:] > end[:-1], True)
+        seconds = np.maximum(end - begin, 1) / PICOSECONDS
+        columns = (
+            ("running", timeline.running[own], True),
+            ("waiting", timeline.waiting[own], True),
+            # Blocks of a stretch are those at its end.
+            ("blocks in use", np.append(0, timeline.used[own][:-1]), False),
+            ("prompt tokens/s", np.rint(timeline.prompt[own] / seconds), True),
+            ("decoded tokens/s", np.rint(timeline.decode[own] / seconds), True),
+        )
+        for name, values, rests in columns:
+            known = None
+            for a, b, value, empty in zip(
+                begin.tolist(), end.tolist(), values.tolist(), idle.tolist(), strict=True
+            ):
+                if value != known:
+                    yield sample(pid + i, name, a, value, _SCALE)
+                known = value
+                if empty and rests and value:
+                    yield sample(pid + i, name, b, 0, _SCALE)
+                    known = 0
+        yield sample(pid + i, "blocks in use", int(end[-1]), int(timeline.used[own][-1]), _SCALE)
