@@ -22,6 +22,7 @@ import numpy as np
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
+from makespan.serving.policies.told import Told, ToldByWorkload
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS, Workload
 
@@ -75,8 +76,9 @@ class Continuum(Policy):
 
     Parameters
     ----------
-    workload
-        Tells which turns are the last of their programs, as clients do (``is_last_step``).
+    told
+        Tells which turns are the last of their programs, as clients do (``is_last_step``); those of
+        a workload do so.
     cost
         Step times, for what it takes to compute a context anew; None: nothing.
     rule
@@ -92,7 +94,7 @@ class Continuum(Policy):
 
     def __init__(
         self,
-        workload: Workload,
+        told: Told | Workload,
         cost: StepCost | None = None,
         *,
         rule: Rule = "ttl",
@@ -104,9 +106,7 @@ class Continuum(Policy):
                 f"rule is {rule!r} with {fixed} s", hint="ttl, threshold, fixed, never"
             )
         self.rule, self.fixed, self.cost, self.give_way = rule, fixed, cost, give_way
-        program = workload.program
-        last = {int(p): r for r, p in enumerate(program.tolist()) if p >= 0}
-        self.last = set(last.values())
+        self.told = ToldByWorkload(told) if isinstance(told, Workload) else told
         self.programs: dict[int, _Program] = {}
         self.pauses: dict[str, Pauses] = defaultdict(Pauses)
         self.all = Pauses()
@@ -154,7 +154,7 @@ class Continuum(Policy):
             return None
         program.turns += 1
         program.ended, program.tool, program.kept = engine.now, engine.label(request), False
-        if request in self.last:
+        if self.told.is_last(request):
             self._learn(program.turns)
             return None
         seconds = self.time_to_live(engine.computed(request), program.tool)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from makespan.serving.policies.told import Told
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import TIME_LIMIT, Workload
 
@@ -40,32 +41,38 @@ class Priority(Policy):
         return max(running, key=lambda r: (engine.priority(r), engine.arrival(r), r))
 
 
-class EarliestDeadline(ByKey):
-    """Earliest due date first (EDF; Jackson 1955): by arrival plus deadline, or else plus TTFT."""
+class EarliestDeadline(Policy):
+    """Earliest due date first (EDF; Jackson 1955): by arrival plus deadline, or else plus TTFT.
+
+    Parameters
+    ----------
+    told
+        Tells the SLO classes.
+    """
 
     name = "edf"
 
-    def __init__(self, workload: Workload) -> None:
-        limits = [
+    def __init__(self, told: Told | Workload) -> None:
+        self.allowed = [
             next((t for t in (slo.deadline, slo.ttft) if t is not None), _LATEST)
-            for slo in workload.slos
+            for slo in told.slos
         ]
-        self.allowed = [limits[k] if k >= 0 else _LATEST for k in workload.slo.tolist()]
-        super().__init__(self.allowed.__getitem__)
+        self.allowed.append(_LATEST)  # of class -1: none
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
         """See :meth:`Policy.order`."""
         allowed = self.allowed
-        return sorted(waiting, key=lambda r: (engine.arrival(r) + allowed[r], r))
+        return sorted(waiting, key=lambda r: (engine.arrival(r) + allowed[engine.slo(r)], r))
 
 
-class ShortestPrompt(ByKey):
+class ShortestPrompt(Policy):
     """Shortest prompt first: the part of the work that is known (shortest processing time)."""
 
     name = "shortest-prompt"
 
-    def __init__(self, workload: Workload) -> None:
-        super().__init__(workload.prompt.tolist().__getitem__)
+    def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
+        """See :meth:`Policy.order`."""
+        return sorted(waiting, key=lambda r: (engine.prompt(r), engine.arrival(r), r))
 
 
 class ShortestJob(ByKey):

@@ -220,12 +220,16 @@ class Step:
         New tokens by request, running ones first, in the order in which they were scheduled.
     preempted
         Requests that lost their memory, in the order in which they did.
+    dropped
+        Requests that the scheduler itself has ended before the step; and those that ended with
+        the last one.
     plan
         vLLM's own object.
     """
 
     tokens: Mapping[str, int]
     preempted: tuple[str, ...]
+    dropped: tuple[str, ...]
     plan: Any
 
 
@@ -322,7 +326,12 @@ class Scheduling:
         plan = self.scheduler.schedule()
         if self.scheduler.current_step == 1:
             demand(plan, contract.OUTPUT)
-        return Step(plan.num_scheduled_tokens, tuple(self._preempted), plan)
+        return Step(
+            plan.num_scheduled_tokens,
+            tuple(self._preempted),
+            tuple(plan.finished_req_ids),
+            plan,
+        )
 
     def complete(self, step: Step, sampled: Mapping[str, int]) -> None:
         """End a step in which the named requests got a token each."""

@@ -56,6 +56,11 @@ class Book:
         self._preemptions[r] += 1
         self._note(now, Kind.PREEMPT, r)
 
+    def drop(self, r: int, now: int) -> None:
+        """A waiting request was given up for good."""
+        self._fate[r] = Fate.DROPPED
+        self._note(now, Kind.DROP, r)
+
     def leave(self, r: int) -> None:
         """A request left its engine for another, where it is admitted again."""
         self._batch.discard(r)
@@ -142,7 +147,7 @@ class Book:
     def _fates(self) -> IntArray:
         """Fates, with the followers of what was refused; parents come before their followers."""
         fate = self._fate.copy()
-        lost = (Fate.TOO_LONG, Fate.ORPHAN)
+        lost = (Fate.TOO_LONG, Fate.ORPHAN, Fate.DROPPED)
         for r in np.flatnonzero(np.diff(self._load.parent_ptr)):
             if np.isin(fate[self._load.parents(int(r))], lost).any():
                 fate[r] = Fate.ORPHAN

@@ -54,6 +54,56 @@ SCHEDULER: Final = (
 )
 """What a scheduler must have."""
 
+STEERED: Final = (
+    Part("policy", "which of two branches takes the victim"),
+    Part("scheduler_config.async_scheduling", "whether steps overlap"),
+    Part("vllm_config.max_concurrent_batches", "whether steps overlap"),
+    Part("vllm_config.kv_transfer_config", "whether memory is shared with other engines"),
+    Part("vllm_config.ec_transfer_config", "whether encodings are shared with other engines"),
+    Part("parallel_config.data_parallel_index", "which engine of several it is"),
+    Part("cache_config.enable_prefix_caching", "whether what is kept can be found again"),
+    Part("block_size", "tokens of a block"),
+    Part("prev_step_scheduled_req_ids", "whom the worker knows"),
+    Part("kv_cache_manager.block_pool.num_gpu_blocks", "size of the memory"),
+    Part("kv_cache_manager.block_pool.free_blocks", "end of keeping", ("ordered_blocks",)),
+    Part("kv_cache_manager.pop_blocks_for_free", "keeping of blocks", ("request",)),
+    Part("kv_cache_manager.allocate_slots", "moment of shortage", ("request", "num_new_tokens")),
+    Part(
+        "kv_cache_manager.coordinator.allocate_new_computed_blocks",
+        "moment of admission",
+        ("request_id", "new_computed_blocks"),
+    ),
+    Part(
+        "kv_cache_manager.coordinator.allocate_new_blocks",
+        "moment of admission",
+        ("request_id", "num_tokens"),
+    ),
+    Part("finish_requests", "dropping", ("request_ids", "finished_status")),
+    Part("reset_prefix_cache", "end of all keeping", ()),
+)
+"""What a scheduler must have besides for a policy to rule it."""
+
+STEERED_QUEUE: Final = (
+    Part("peek_request", "moment of ordering", ()),
+    Part("clear", "ordering"),
+    Part("extend", "ordering"),
+)
+"""What its queue must have for that."""
+
+STEERED_REQUEST: Final = (
+    Part("status", "whether it runs"),
+    Part("is_prefill_chunk", "whether its prompt is under way"),
+    Part("max_tokens", "most tokens that its client accepts"),
+    Part("sampling_params", "what its client says"),
+    Part("pooling_params", "what its client says"),
+    Part("session_id", "the program it is a part of"),
+    Part("client_index", "who sent it"),
+    Part("get_finished_reason", "what its client is told", ()),
+    Part("take_events", "what its client is told", ()),
+    Part("trace_headers", "what its client is told"),
+)
+"""What a request must have besides."""
+
 REQUEST: Final = (
     Part("request_id", "which request of the workload it is"),
     Part("num_computed_tokens", "tokens whose keys and values are in memory"),
@@ -71,6 +121,7 @@ OUTPUT: Final = (
     Part("num_scheduled_tokens", "new tokens by request id, in the order of scheduling"),
     Part("total_num_scheduled_tokens", "their sum"),
     Part("preempted_req_ids", "who lost its memory in this step"),
+    Part("finished_req_ids", "who ended since the last step"),
 )
 """What the plan of a step must have."""
 

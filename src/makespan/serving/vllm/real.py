@@ -375,8 +375,11 @@ class _Run:
             self.book.speak(r, now)
         self._said[r] += said
         if output.finished:
-            self._tokens.learn(r, self._said.pop(r))
             del self._live[self._names.pop(r)]
+            if output.outputs[0].finish_reason == "abort":
+                self.book.drop(r, now)
+                return
+            self._tokens.learn(r, self._said.pop(r))
             self.book.finish(r, now)
             self._arrivals.ended(r, now)
 

@@ -1,12 +1,12 @@
 """vLLM's own scheduler on a virtual clock: its real decisions, without a model or a worker.
 
 Nothing of the scheduler is imitated; only the worker is replaced. A step lasts what a cost model
-says, in integer picoseconds, and each request generates as many tokens as its workload says. At a
-step's end, in this order: its tokens are there and requests end; requests sent at or before this
-time arrive, by time and then by index; the next step is planned. That is the order of vLLM's
-synchronous loop (``EngineCore.step``), in which new requests are taken from the queue before a step
-is planned. With asynchronous scheduling, the default on GPUs, a stop is seen one step late; that is
-not modelled.
+says, in integer picoseconds, and each request generates as many tokens as its workload says.
+Requests join the queue when they are sent. At a step's end, in this order: its tokens are there and
+requests end; requests sent at this very time arrive, by index; the next step is planned. To vLLM's
+decisions that is the same as its synchronous loop (``EngineCore.step``), which takes in at a step's
+end all that were sent during the step. With asynchronous scheduling, the default on GPUs, a stop is
+seen one step late; that is not modelled.
 """
 
 from __future__ import annotations
@@ -109,6 +109,8 @@ class StockEngine:
         self._arrivals = Arrivals(workload)
         self._book = Book(workload, events=events, log=log)
         self._live: dict[str, tuple[int, Any, list[int]]] = {}
+        if hasattr(self.scheduling.scheduler, "serves"):
+            self.scheduling.scheduler.serves(lambda: self.now, workload)
 
     def advance(self) -> bool:
         """One step, or the way to the next arrival; False when there is nothing left to do."""
@@ -117,11 +119,14 @@ class StockEngine:
         if not self._live:
             return self._idle()
         step = self.scheduling.schedule()
+        for name in step.dropped:
+            if name in self._live:
+                self._book.drop(self._live.pop(name)[0], self.now)
         for name in step.preempted:
             self._book.preempt(self._live[name][0], self.now)
         if step.tokens:
             self._run(step)
-        elif not step.preempted and not self._idle():
+        elif self._live and not step.preempted and not self._idle():
             pool = self.scheduling.scheduler.kv_cache_manager.block_pool
             raise EngineError(
                 f"vLLM's scheduler plans nothing though {len(self._live)} requests wait and "
@@ -171,6 +176,8 @@ class StockEngine:
             raise EngineError(f"a step of {sums[0]} tokens lasts {duration} ps by the cost model")
         begin, self.now = self.now, self.now + duration
         self._book.step(begin, self.now, sums)
+        for when, r in self._arrivals.until(self.now - 1):
+            self._send(r, when)
         self.scheduling.complete(step, sampled)
         for name, r, request in speakers:
             self._book.speak(r, self.now)

@@ -1,0 +1,61 @@
+"""The policies that a live server can have: those that need no more than what clients say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from makespan.core.errors import OptionError
+from makespan.serving.cost.step import StepCost
+from makespan.serving.policies.admission import Aggressive, Conservative
+from makespan.serving.policies.catalogue import POLICIES
+from makespan.serving.policies.continuum import Continuum
+from makespan.serving.policies.ordering import EarliestDeadline, Priority, ShortestPrompt
+from makespan.serving.policies.past_future import PastFuture
+from makespan.serving.policies.told import Told
+from makespan.serving.policy import Policy
+
+Maker = Callable[..., Policy]
+
+LIVE: Final[Mapping[str, Callable[[Told, StepCost | None, int], Maker]]] = {
+    "fcfs": lambda _t, _c, _s: Policy,
+    "priority": lambda _t, _c, _s: Priority,
+    "edf": lambda t, _c, _s: lambda: EarliestDeadline(t),
+    "shortest-prompt": lambda _t, _c, _s: ShortestPrompt,
+    "conservative": lambda _t, _c, _s: Conservative,
+    "aggressive": lambda _t, _c, _s: Aggressive,
+    "past-future": lambda _t, _c, s: lambda **more: PastFuture(**{"seed": s, **more}),
+    "continuum": lambda t, c, _s: lambda **more: Continuum(t, c, **more),
+    "program-fcfs": lambda t, c, _s: lambda: Continuum(t, c, rule="never"),
+}
+"""By name: given what clients say, step times and a seed, what takes the options."""
+
+
+def live_policy(
+    name: str,
+    told: Told,
+    cost: StepCost | None = None,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> Policy:
+    """The named policy for a server whose load nobody knows.
+
+    Raises
+    ------
+    OptionError
+        If there is none of that name, if it needs the future, or if the options are not its own.
+    """
+    maker = LIVE.get(name)
+    if maker is None:
+        entry = POLICIES.get(name)
+        if entry is None:
+            what = f"no policy is called {name!r}"
+        elif entry.oracle:
+            what = f"policy {name!r} is an oracle: it knows lengths before they are generated"
+        else:
+            what = f"policy {name!r} must know the load beforehand, which no live server does"
+        raise OptionError(what, hint=f"there are {', '.join(LIVE)}")
+    try:
+        return maker(told, cost, seed)(**(options or {}))
+    except TypeError as error:
+        raise OptionError(f"options of policy {name!r}: {error}") from None
