@@ -202,6 +202,8 @@ class Handovers:
             one = self._at(r, engine, source=True)
             if one and self._state[r] == _WARMING:
                 self._give_up(one, Outcome.ENDED)
+            elif one:
+                one.outcome = Outcome.ENDED  # the source will say that it found nobody to stop
         for r in report.warmed:
             one = self._at(r, engine, source=False)
             if one and self._state[r] == _WARMING:
