@@ -166,7 +166,7 @@ class Profile:
 
     def seconds(self, stage: str, prompt: int, engine: int) -> float:
         """Mean service seconds of a call on an engine."""
-        k = min(engine, len(self.machines) - 1)
+        k = engine if engine < len(self.machines) else -1
         known = self.table[k].get(stage)
         return self.machines[k].seconds(prompt, self.output) if known is None else known
 

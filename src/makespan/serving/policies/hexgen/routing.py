@@ -118,39 +118,37 @@ class WorkloadBalance(WorkRouter):
     def choose(self, request: int, fleet: FleetView) -> int:
         """The engine of the best score; of equal ones that with less work, then the first."""
         engines = fleet.open
-        first = engines[0]
-        if self.rule == "released" and self.work[first] == 0.0:
+        first, released = engines[0], self.rule == "released"
+        if released and self.work[first] == 0.0:
             return first
-        base = self.seconds(request, first)
-        most = max(self._work(request, e, first) for e in engines)
-        scale = self.work[first] if self.rule == "released" else most
-
-        def score(e: int) -> tuple[float, float, int]:
-            work = self._work(request, e, first)
-            balance = work / scale if scale > 0.0 else 0.0
-            speed = base / self.seconds(request, e)
-            return self.alpha * speed - (1.0 - self.alpha) * balance, -work, -e
-
-        return max(engines, key=score)
+        takes = [self.seconds(request, e) for e in engines]
+        base = takes[0]
+        work = [
+            self.work[e] * (_SLOW if released and time > base else 1.0)
+            for e, time in zip(engines, takes, strict=True)
+        ]
+        scale = (work[0] if released else max(work)) or 1.0
+        alpha = self.alpha
+        # -work and -e make a total order: of equal scores the idler engine, then the first.
+        return -max(
+            (alpha * base / time - (1.0 - alpha) * given / scale, -given, -e)
+            for e, time, given in zip(engines, takes, work, strict=True)
+        )[2]
 
     def finished(self, request: int, fleet: FleetView) -> None:
         """See :meth:`Router.finished`."""
         if self.rule == "outstanding":
             super().finished(request, fleet)
 
-    def _work(self, request: int, engine: int, first: int) -> float:
-        slower = self.seconds(request, engine) > self.seconds(request, first)
-        return self.work[engine] * (_SLOW if self.rule == "released" and slower else 1.0)
 
-
-class LeastWork(WorkRouter):
+class LeastSeconds(WorkRouter):
     """Sends a call where it ends first if work is done one after the other.
 
     List scheduling on unrelated machines: the least of outstanding work plus the call's own time
     (minimum completion time; HEFT's choice of a processor, Topcuoglu et al. 2002).
     """
 
-    name = "least-work"
+    name = "least-seconds"
 
     def choose(self, request: int, fleet: FleetView) -> int:
         """See :meth:`WorkRouter.choose`."""

@@ -10,7 +10,7 @@ parents, so that there is nothing that queries could share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +46,9 @@ class Workflow:
             raise OptionError(f"a workflow of stages {self.stages} with counts {self.count}")
         if any(not 0.0 <= count < float("inf") for count in self.count):
             raise OptionError(f"a workflow with counts {self.count}")
+        named = {name for names in self.ends.values() for name in names}
+        if not named <= set(self.stages):
+            raise OptionError(f"a workflow of stages {self.stages} that ends {sorted(named)}")
 
     @classmethod
     def typical(cls, workload: Workload) -> Workflow:
@@ -78,11 +81,13 @@ class Workflow:
 
     def enter(self, left: Left, stage: str) -> Left:
         """What is left once a stage has been entered."""
-        ends = self.ends.get(stage, ())
-        return tuple(
-            0.0 if name in ends else max(count - 1.0, 0.0) if name == stage else count
-            for name, count in zip(self.stages, left, strict=True)
-        )
+        rest = list(left)
+        for name in self.ends.get(stage, ()):
+            rest[self.stages.index(name)] = 0.0
+        if stage in self.stages:
+            k = self.stages.index(stage)
+            rest[k] = max(rest[k] - 1.0, 0.0)
+        return tuple(rest)
 
 
 CHESS: Final = Workflow(
@@ -128,8 +133,8 @@ class Progress:
                 pending += unknown
             else:
                 # Of branches that went through different stages, both have been entered.
-                rows = [self.known[p] for p in parents] or [self.workflow.count]
-                left = tuple(min(column) for column in zip(*rows, strict=True))
+                rows = {self.known[p] for p in parents} or {self.workflow.count}
+                left = rows.pop() if len(rows) == 1 else _least(rows)
                 self.known[r] = self.workflow.enter(left, self.stage[r])
                 pending.pop()
         return self.known[request]
@@ -137,6 +142,10 @@ class Progress:
     def _parents(self, request: int) -> list[int]:
         chosen = self.parent[self.ptr[request] : self.ptr[request + 1]]
         return [p for p in chosen if self.program[p] == self.program[request]]
+
+
+def _least(rows: Iterable[Left]) -> Left:
+    return tuple(min(column) for column in zip(*rows, strict=True))
 
 
 def _depths(workload: Workload) -> list[int]:
