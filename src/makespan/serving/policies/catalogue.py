@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from makespan.core.errors import OptionError
@@ -11,6 +12,8 @@ from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.admission import Aggressive, Conservative, TrueLengths
 from makespan.serving.policies.batchllm import BatchLLM
 from makespan.serving.policies.continuum import Continuum
+from makespan.serving.policies.hexgen import by_name as hexgen
+from makespan.serving.policies.hexgen.baselines import QueryDeadline
 from makespan.serving.policies.ordering import (
     EarliestDeadline,
     Priority,
@@ -71,6 +74,23 @@ POLICIES: Final = {
             "programs in order of arrival, keeping nothing",
         ),
         Entry(
+            "hexgen-urgency",
+            lambda w, c, _s: hexgen.urgency(w, c),
+            "the call first that has used most of its share of its query's deadline",
+        ),
+        Entry("edf-query", lambda w, _c, _s: QueryDeadline(w), "the query first that is due first"),
+        Entry(
+            "heft-rank",
+            lambda w, c, _s: hexgen.upward_rank(w, c),
+            "the call first behind which most work is expected",
+        ),
+        Entry(
+            "least-slack-oracle",
+            lambda w, c, _s: hexgen.least_slack(w, c),
+            "the query first with the least time to spare, knowing all calls and lengths",
+            True,
+        ),
+        Entry(
             "shortest-job-oracle",
             lambda w, _c, _s: ShortestJob(w),
             "the shortest output first",
@@ -94,9 +114,18 @@ POLICIES: Final = {
 
 
 def policy_maker(
-    name: str, workload: Workload, cost: StepCost | None = None, *, seed: int = 0
+    name: str,
+    workload: Workload,
+    cost: StepCost | Sequence[StepCost] | None = None,
+    *,
+    seed: int = 0,
 ) -> Callable[[], Policy]:
     """What makes the named policy for each engine of a fleet; seeds follow one another.
+
+    Parameters
+    ----------
+    cost
+        Step times; of several, each engine knows its own.
 
     Raises
     ------
@@ -106,5 +135,11 @@ def policy_maker(
     entry = POLICIES.get(name)
     if entry is None:
         raise OptionError(f"no policy is called {name!r}", hint=f"there are {', '.join(POLICIES)}")
-    made = iter(range(seed, seed + (1 << 31)))
-    return lambda: entry.make(workload, cost, next(made))
+    costs = list(cost) if isinstance(cost, Sequence) else [cost]
+    made = count()
+
+    def make() -> Policy:
+        k = next(made)
+        return entry.make(workload, costs[k % len(costs)], seed + k)
+
+    return make

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
+from makespan.serving.policies.hexgen import by_name as hexgen
 from makespan.serving.policies.llumnix.dispatch import Dispatch
 from makespan.serving.policies.llumnix.pairing import Pairing
 from makespan.serving.policies.llumnix.router import Llumnix
@@ -28,7 +29,8 @@ class RouterEntry:
     Attributes
     ----------
     make
-        Given the workload, step times and a seed, makes one for a run.
+        Given the workload, step times and a seed, makes one for a run. Step times are those of
+        every engine, or one for all; none if they are not known.
     says
         What it does, in a line.
     oracle
@@ -38,7 +40,7 @@ class RouterEntry:
     """
 
     name: str
-    make: Callable[[Workload, StepCost | None, int], Router]
+    make: Callable[[Workload, tuple[StepCost, ...], int], Router]
     says: str
     oracle: bool = False
     moves: bool = False
@@ -116,6 +118,16 @@ ROUTERS: Final = {
             scales=True,
         ),
         RouterEntry(
+            "hexgen",
+            lambda w, c, _s: hexgen.workload_balance(w, c),
+            "to fast engines and to idle ones, weighed by alpha",
+        ),
+        RouterEntry(
+            "least-seconds",
+            lambda w, c, _s: hexgen.least_seconds(w, c),
+            "to where it ends first by the mean times of stages",
+        ),
+        RouterEntry(
             "least-work-oracle",
             lambda w, _c, _s: LeastWork(w),
             "to the one with the least work left, knowing all lengths",
@@ -127,9 +139,18 @@ ROUTERS: Final = {
 
 
 def router_of(
-    name: str, workload: Workload, cost: StepCost | None = None, *, seed: int = 0
+    name: str,
+    workload: Workload,
+    cost: StepCost | Sequence[StepCost] | None = None,
+    *,
+    seed: int = 0,
 ) -> Router:
     """The named router, made for one run.
+
+    Parameters
+    ----------
+    cost
+        Step times of every engine, or one for all.
 
     Raises
     ------
@@ -139,4 +160,5 @@ def router_of(
     entry = ROUTERS.get(name)
     if entry is None:
         raise OptionError(f"no router is called {name!r}", hint=f"there are {', '.join(ROUTERS)}")
-    return entry.make(workload, cost, seed)
+    costs = tuple(cost) if isinstance(cost, Sequence) else () if cost is None else (cost,)
+    return entry.make(workload, costs, seed)
