@@ -107,25 +107,37 @@ class BatchLLM(InOrder):
         self.tokens, self.memory = tokens, memory
         self.ended = self.generated = 0
         self.closed: Sequence[int] | None = None
+        # Of the batch at a boundary: what it will yet generate, and the groups in it.
+        self.at, self.coming = -1, 0
+        self.batch: Sequence[int] = []
+        self.groups: set[int] = set()
 
     def admit(self, request: int, engine: EngineView) -> bool:
-        """See :meth:`Policy.admit`; O(k) for k running requests."""
+        """See :meth:`Policy.admit`; O(k) for k running requests, once per boundary."""
         if not self.memory:
             return True
         size, total = engine.block_size, engine.total_blocks
         running = engine.running()
         if self.closed == running:
             return False  # until somebody ends or is preempted: nothing is freed before
+        if self.at != engine.now or self.batch != running:
+            self.at, self.batch = engine.now, running
+            self.coming = sum(self._left(r, engine) for r in running)
+            self.groups = {self.group[r] for r in running}
         group = self.group[request]
-        shared = self.prefix[group]
-        if shared and not any(self.group[r] == group for r in running):
-            shared = 0
-        prompt = engine.prompt(request) + engine.generated(request) - shared
-        coming = self._left(request, engine) + sum(self._left(r, engine) for r in running)
+        prompt = engine.prompt(request) + engine.generated(request)
+        if group in self.groups:
+            prompt -= self.prefix[group]
+        coming = self.coming + self._left(request, engine)
         need = total - engine.free_blocks + -(-prompt // size) + self.growth * coming / size
         share = self.threshold if self.closed is None else self.threshold - self.hysteresis
-        self.closed = running if need > share * total else None
-        return self.closed is None
+        if need > share * total:
+            self.closed = running
+            return False
+        self.closed = None
+        self.batch, self.coming = [*running, request], coming
+        self.groups.add(group)
+        return True
 
     def token_budget(self, engine: EngineView) -> int:
         """See :meth:`Policy.token_budget`."""
