@@ -46,6 +46,7 @@ SHEETS = {
     "L40S": (362, 864, 48),
     "RTX-4090": (165.2, 1008, 24),
     "A40": (149.7, 696, 48),
+    "RTX-A6000": (154.8, 768, 48),
     "T4": (65, 320, 16),
 }
 
@@ -75,6 +76,19 @@ def test_every_constant_has_a_source(device: Hardware):
         assert record.source
         assert (record.error is not None) == (record.kind == "fitted")
         assert record.kind != "fitted" or (record.count >= 40 and record.p90 >= record.error > 0)
+
+
+@pytest.mark.parametrize(
+    ("short", "name"),
+    [("a100", "A100-SXM-80GB"), ("A6000", "RTX-A6000"), ("4090", "RTX-4090"), ("A10", "A10")],
+)
+def test_a_part_of_a_name_will_do(short: str, name: str):
+    """If only one device has it, and no device is called so."""
+    assert hardware(short).name == name
+    with pytest.raises(OptionError, match="A100-SXM-80GB and A800-SXM-80GB"):
+        hardware("80GB")
+    with pytest.raises(OptionError, match="no hardware ''"):
+        hardware("")
 
 
 def test_unmeasured_devices_say_so():

@@ -207,6 +207,13 @@ _H200 = _efficiency(
      _like(_SMALL_H100[1], "h200-activation", 3350 / 4800, "H100, by bandwidth")),
     experts=_EXPERTS_H100, attention=_ATTENTION_HOPPER, all_reduce=_LINK_H100,
 )  # fmt: skip
+_A6000 = _efficiency(
+    "a6000",
+    Roofline(_GEMM_A40.fixed, _GEMM_A40.compute, _GEMM_A40.memory, _GEMM_A40.q, _inferred(
+        "a6000-gemm", "as the A40, which has the same chip")),
+    (_like(_SMALL_A40[0], "a6000-norm", 696 / 768, "A40, by bandwidth"),
+     _like(_SMALL_A40[1], "a6000-activation", 696 / 768, "A40, by bandwidth")),
+)  # fmt: skip
 _RTX_4090 = _efficiency("rtx4090", _GEMM_4090, _SMALL_4090, attention=_ATTENTION_4090,
                         sampling=_SAMPLING_4090)  # fmt: skip
 _RTX_PRO = _efficiency("rtxpro6000", _GEMM_PRO, _SMALL_PRO, experts=_EXPERTS_PRO,
@@ -226,6 +233,8 @@ DEVICES: Final[tuple[Hardware, ...]] = (
          compute=Figure(503.8e12, "inferred", "cores and clock; no dense FP16 rate is published")),
     _gpu("A40", 149.7, 696, 48, 32, 56.25, 300, _efficiency("a40", _GEMM_A40, _SMALL_A40),
          "NVIDIA A40 data sheet"),
+    _gpu("RTX-A6000", 154.8, 768, 48, 32, 56.25, 300, _A6000,
+         "NVIDIA RTX A6000 data sheet; its 309.7 TFLOPS are with sparsity"),
     _gpu("A10", 125, 600, 24, 32, 0, 150, _unmeasured("a10", 6e-6, 0.70, 600),
          "NVIDIA A10 data sheet"),
     _gpu("A10G", 70, 600, 24, 32, 0, 300, _unmeasured("a10g", 6e-6, 0.95, 600),

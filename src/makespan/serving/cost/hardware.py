@@ -193,6 +193,8 @@ def _known() -> dict[str, Hardware]:
 def hardware(name: str | Hardware) -> Hardware:
     """A known device, case does not matter; a device is returned as it is.
 
+    A part of a name between hyphens will do where only one device has it: ``A100``, ``4090``.
+
     Raises
     ------
     OptionError
@@ -201,12 +203,17 @@ def hardware(name: str | Hardware) -> Hardware:
     if isinstance(name, Hardware):
         return name
     known = _known()
-    if name.lower() not in known:
-        raise OptionError(
-            f"no hardware {name!r}",
-            hint=f"known: {', '.join(hardware_names())}; read_hardware reads another from JSON",
-        )
-    return known[name.lower()]
+    found = known.get(name.lower())
+    if found is None:
+        parts = [item for key, item in known.items() if name.lower() in key.split("-")]
+        if len(parts) != 1:
+            several = f", but {' and '.join(item.name for item in parts)}" if parts else ""
+            raise OptionError(
+                f"no hardware {name!r}{several}",
+                hint=f"known: {', '.join(hardware_names())}; read_hardware reads another from JSON",
+            )
+        found = parts[0]
+    return found
 
 
 def register(device: Hardware) -> None:
