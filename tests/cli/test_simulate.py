@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,21 @@ def test_a_real_run_is_replayed_and_its_errors_written(
     wrong = invoke("simulate", "serving", "--like", str(path), "--calibrate", "middle")
     assert wrong.exit_code == 2
     assert "first-half or all" in wrong.output
+
+
+def test_a_page_and_a_trace_are_written(invoke: Invoke, checked: Check, tmp_path: Path) -> None:
+    """Of all policies; a target that cannot be written is refused before the work."""
+    page, trace = tmp_path / "report.html", tmp_path / "trace.json"
+    words = (*SMALL, "--compare", "edf", "--instances", "2", "--html", str(page))
+    document = checked(invoke(*words, "--perfetto", str(trace), "--json", "-").stdout)
+    assert document["outputs"] == {"--html": str(page), "--perfetto": str(trace)}
+    assert "uncalibrated" in page.read_text(encoding="utf-8")
+    events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+    names = {e["args"]["name"] for e in events if e["name"] == "process_name"}
+    assert names == {f"{p} · instance {i}" for p in ("fcfs", "edf") for i in range(2)}
+    assert invoke(*SMALL, "--html", "-").stdout.startswith("<!doctype html>")
+    refused = invoke(*SMALL, "--html", str(tmp_path / "none" / "x.html"))
+    assert (refused.exit_code, "there is no directory" in refused.output) == (2, True)
 
 
 def test_capacity_is_searched_for_every_policy(invoke: Invoke, checked: Check) -> None:

@@ -128,7 +128,7 @@ def test_preemptions_are_where_they_happened() -> None:
 
 
 def test_counters_fall_to_zero_between_stretches() -> None:
-    """Blocks keep their value, which is that at the end of a stretch."""
+    """What is not computing shows nothing."""
     events = read(serving_perfetto({"fcfs": preempted()}, calibration="a table"))
 
     def values(name: str) -> list[tuple[float, float]]:
@@ -136,7 +136,7 @@ def test_counters_fall_to_zero_between_stretches() -> None:
         return [(round(e["ts"] * 1e6), e["args"]["value"]) for e in own]
 
     assert values("running") == [(10, 1), (60, 0), (70, 1), (90, 0)]
-    assert values("blocks in use") == [(10, 0), (70, 3), (90, 2)]
+    assert values("blocks in use") == [(10, 3), (60, 0), (70, 2), (90, 0)]
 
 
 def test_what_is_known_of_the_times_is_in_the_file() -> None:

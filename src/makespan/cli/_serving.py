@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -65,19 +65,37 @@ def engines_line(setup: Setup) -> str:
     )
 
 
+def drawing(option: str, setup: Setup, arms: Sequence[Arm], seed: int) -> str:
+    """Text of the file that ``--html`` or ``--perfetto`` asks for."""
+    records = {arm.policy: arm.record for arm in arms}
+    label = setup.cost.calibration.label
+    if option == "--perfetto":
+        from makespan.serving.perfetto import serving_perfetto
+
+        return serving_perfetto(records, calibration=label)
+    from makespan.serving.report import serving_html
+
+    facts = [("engines", engines_line(setup)), ("seed", str(seed))]
+    settings = [setup.settings] * setup.instances
+    return serving_html(records, settings, facts=facts, calibration=label)
+
+
 def _short(value: float) -> str:
     """Three digits."""
     digits = 2 if value < 10 else 1 if value < 100 else 0
     return f"{value:.{digits}f}"
 
 
-def document(setup: Setup, arms: Sequence[Arm], seed: int) -> dict[str, Any]:
-    """The same for machines."""
+def document(
+    setup: Setup, arms: Sequence[Arm], seed: int, outputs: Mapping[str, str]
+) -> dict[str, Any]:
+    """The same for machines; ``outputs`` are the files written, by option."""
     return {
         **load_document(setup),
         "capacity": setup.capacity,
         "seed": seed,
         "policies": [_arm(arm) for arm in arms],
+        "outputs": dict(outputs),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from makespan.cli import _options
-from makespan.cli._files import STDOUT, check_targets
+from makespan.cli._files import STDOUT, check_targets, write_text
 from makespan.cli._session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
@@ -173,6 +173,20 @@ def serving(
         ),
     ] = 1,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of all that is drawn.", min=0)] = 0,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write charts and tables as a page that works offline."
+        ),
+    ] = None,
+    perfetto: Annotated[
+        str | None,
+        typer.Option(
+            "--perfetto",
+            metavar="FILE",
+            help="Write every request and its waiting as a trace for ui.perfetto.dev.",
+        ),
+    ] = None,
     json: _options.Json = None,
     quiet: _options.Quiet = False,
     debug: _options.Debug = False,
@@ -182,14 +196,21 @@ def serving(
     Times come from a cost model of the model on the hardware; its name and error stand beside the
     figures. The scheduler is vLLM's, step by step.
     """
-    with Session("simulate", json_target=json, quiet=quiet, debug=debug) as session:
+    with Session(
+        "simulate",
+        json_target=json,
+        quiet=quiet,
+        debug=debug,
+        stdout_taken=STDOUT in (html, perfetto),
+    ) as session:
         import sys
 
-        from makespan.cli._serving import document, report
+        from makespan.cli._serving import document, drawing, report
         from makespan.serving.scenario import Scenario, operator_cost, prepare
         from makespan.serving.study import compare as run
 
-        check_targets({"--json": json})
+        files = {"--html": html, "--perfetto": perfetto}
+        check_targets({**files, "--json": json})
         scenario = Scenario(
             trace=sys.stdin.buffer if trace == STDOUT else trace,
             generate=generate,
@@ -250,7 +271,11 @@ def serving(
             instances=instances,
             router=router,
             seed=seed,
+            traced=any(files.values()),
             on_arm=lambda name: session.note(f"simulating {name} ..."),
         )
         session.print(report(setup, arms))
-        session.emit(document(setup, arms, seed))
+        written = {option: target for option, target in files.items() if target is not None}
+        for option, target in written.items():
+            write_text(target, drawing(option, setup, arms, seed), option)
+        session.emit(document(setup, arms, seed, written))

@@ -38,7 +38,7 @@ _SCALE: Final = 1e-6
 def serving_perfetto(records: Mapping[str, Record], *, calibration: str = "") -> str:
     """Trace of one load under one or several policies; same records, same text.
 
-    About 700 bytes a request without counters.
+    About 1.4 KB a request, counters included.
 
     Parameters
     ----------
@@ -163,21 +163,20 @@ def _arguments(record: Record, r: int) -> dict[str, Any]:
 
 
 def _counters(timeline: Timeline, pid: int) -> Iterator[Event]:
-    """Values from the beginning of each stretch; requests and tokens are none in between."""
+    """Values of each stretch of steps, 0 in between; blocks are those at its end."""
     for i in sorted(set(timeline.instance.tolist())):
         own = np.flatnonzero(timeline.instance == i)
         begin, end = timeline.begin[own], timeline.end[own]
         idle = np.append(begin[1:] > end[:-1], True)
         seconds = np.maximum(end - begin, 1) / PICOSECONDS
         columns = (
-            ("running", timeline.running[own], True),
-            ("waiting", timeline.waiting[own], True),
-            # Blocks of a stretch are those at its end.
-            ("blocks in use", np.append(0, timeline.used[own][:-1]), False),
-            ("prompt tokens/s", np.rint(timeline.prompt[own] / seconds), True),
-            ("decoded tokens/s", np.rint(timeline.decode[own] / seconds), True),
+            ("running", timeline.running[own]),
+            ("waiting", timeline.waiting[own]),
+            ("blocks in use", timeline.used[own]),
+            ("prompt tokens/s", np.rint(timeline.prompt[own] / seconds)),
+            ("decoded tokens/s", np.rint(timeline.decode[own] / seconds)),
         )
-        for name, values, rests in columns:
+        for name, values in columns:
             known = None
             for a, b, value, empty in zip(
                 begin.tolist(), end.tolist(), values.tolist(), idle.tolist(), strict=True
@@ -185,7 +184,6 @@ def _counters(timeline: Timeline, pid: int) -> Iterator[Event]:
                 if value != known:
                     yield sample(pid + i, name, a, value, _SCALE)
                 known = value
-                if empty and rests and value:
+                if empty and value:
                     yield sample(pid + i, name, b, 0, _SCALE)
                     known = 0
-        yield sample(pid + i, "blocks in use", int(end[-1]), int(timeline.used[own][-1]), _SCALE)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 import numpy as np
 
 from makespan.serving.record import Kind, Record
+
+_LAST: Final = np.array([1, 0, 2, 2, 0])
+"""Order of the kinds of events at one instant."""
 
 
 class Phase(str, Enum):
@@ -55,7 +59,8 @@ def stays(record: Record) -> Iterator[Stay]:
         yield from _stays_by_times(record)
         return
     events = record.events
-    order = np.argsort(events.request, kind="stable")
+    # At one instant a request leaves an instance before it joins another, and ends last.
+    order = np.lexsort((_LAST[events.kind], events.time, events.request))
     bounds = np.searchsorted(events.request[order], np.arange(record.count + 1)).tolist()
     columns = (events.time, events.kind, events.instance)
     rows = list(zip(*(column[order].tolist() for column in columns), strict=True))

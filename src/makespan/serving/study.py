@@ -40,12 +40,15 @@ def compare(
     instances: int = 1,
     router: str = "least-loaded",
     seed: int = 0,
+    traced: bool = False,
     on_arm: Callable[[str], None] | None = None,
 ) -> list[Arm]:
     """Serve a load once under each policy; every arm has the same engines, load and seed.
 
     Parameters
     ----------
+    traced
+        Whether records keep events and timelines, for reports.
     on_arm
         Called with the name of each policy before it is run.
 
@@ -68,6 +71,8 @@ def compare(
             cost,
             policy=maker,
             router=router_of(router, workload, cost, seed=seed),
+            events=traced,
+            timeline=traced,
         )
         arms.append(Arm(name, record, record.summary()))
     return arms
