@@ -54,10 +54,9 @@ def search(
             capacity = find_capacity(
                 setup.workload,
                 policy,
-                setup.settings,
-                setup.cost,
+                setup.engines,
+                setup.costs,
                 wanted,
-                instances=setup.instances,
                 router=router,
                 seed=scenario.seed + k,
                 warm_up=warm_up,
@@ -79,7 +78,7 @@ def report(setup: Setup, found: Sequence[Searched]) -> RenderableType:
     rows = facts()
     rows.add_row("load", f"{load.count:,} requests ({load.name}; {load.source}), stretched")
     rows.add_row("engines", engines_line(setup))
-    rows.add_row("times", f"simulated; {setup.cost.calibration.label}")
+    rows.add_row("times", f"simulated; {setup.calibration}")
     for goal in first.goals:
         rows.add_row("goal", goal.says(load))
     seeds = len(found[0].searches)

@@ -26,7 +26,7 @@ def report(setup: Setup, arms: Sequence[Arm]) -> RenderableType:
     rows.add_row("rate", f"{at}; capacity about {setup.capacity:,.2f} requests/s")
     rows.add_row("caps", f"{load.cap.min():,} to {load.cap.max():,} tokens of output")
     rows.add_row("engines", engines_line(setup))
-    rows.add_row("times", f"simulated; {setup.cost.calibration.label}")
+    rows.add_row("times", f"simulated; {setup.calibration}")
     if load.slos:
         rows.add_row("asked for", terms(load.slos[0]))
     table = Table(box=None, padding=(0, 1), header_style="bold")
@@ -57,18 +57,30 @@ def report(setup: Setup, arms: Sequence[Arm]) -> RenderableType:
 
 
 def engines_line(setup: Setup) -> str:
-    """Number of engines, and the limits of each."""
-    settings = setup.settings
-    return (
-        f"{setup.instances} x ({settings.blocks:,} blocks of {settings.block_size}, "
-        f"{settings.max_num_batched_tokens:,} tokens and {settings.max_num_seqs} requests a step)"
-    )
+    """Number of engines, and the limits of each; of a mixed fleet by hardware."""
+    settings = setup.engines[0]
+    step = f"{settings.max_num_batched_tokens:,} tokens and {settings.max_num_seqs} requests a step"
+    if not setup.mixed:
+        blocks = f"{settings.blocks:,} blocks of {settings.block_size}"
+        return f"{setup.instances} x ({blocks}, {step})"
+    parts = [
+        f"{kind['instances']} x {kind['gpu']} ({kind['blocks']:,} blocks)" for kind in _kinds(setup)
+    ]
+    return f"{', '.join(parts)}; blocks of {settings.block_size}, {step}"
+
+
+def _kinds(setup: Setup) -> list[dict[str, Any]]:
+    """Instances by hardware, in the order of the fleet."""
+    blocks = dict(zip(setup.gpus, (one.blocks for one in setup.engines), strict=True))
+    return [
+        {"gpu": gpu, "instances": setup.gpus.count(gpu), "blocks": blocks[gpu]} for gpu in blocks
+    ]
 
 
 def drawing(option: str, setup: Setup, arms: Sequence[Arm], seed: int) -> str:
     """Text of the file that ``--html`` or ``--perfetto`` asks for."""
     records = {arm.policy: arm.record for arm in arms}
-    label = setup.cost.calibration.label
+    label = setup.calibration
     if option == "--perfetto":
         from makespan.serving.perfetto import serving_perfetto
 
@@ -76,8 +88,7 @@ def drawing(option: str, setup: Setup, arms: Sequence[Arm], seed: int) -> str:
     from makespan.serving.report import serving_html
 
     facts = [("engines", engines_line(setup)), ("seed", str(seed))]
-    settings = [setup.settings] * setup.instances
-    return serving_html(records, settings, facts=facts, calibration=label)
+    return serving_html(records, setup.engines, facts=facts, calibration=label)
 
 
 def _short(value: float) -> str:
@@ -101,7 +112,7 @@ def document(
 
 def load_document(setup: Setup) -> dict[str, Any]:
     """What is simulated, for machines."""
-    load, settings = setup.workload, setup.settings
+    load, settings = setup.workload, setup.engines[0]
     return {
         "load": {
             "name": load.name,
@@ -117,7 +128,8 @@ def load_document(setup: Setup) -> dict[str, Any]:
             "max_num_seqs": settings.max_num_seqs,
             "prefix_caching": settings.enable_prefix_caching,
         },
-        "calibration": setup.cost.calibration.label,
+        "fleet": _kinds(setup),
+        "calibration": setup.calibration,
     }
 
 

@@ -76,14 +76,19 @@ def serving(
         str, typer.Option(rich_help_panel=_ENGINE, metavar="NAME", help="Model to serve.")
     ] = "Llama-3.1-8B",
     gpu: Annotated[
-        str, typer.Option(rich_help_panel=_ENGINE, metavar="NAME", help="Hardware to serve it on.")
+        str,
+        typer.Option(
+            rich_help_panel=_ENGINE,
+            metavar="NAME[,NAME]...",
+            help="Hardware to serve it on; several make a mixed fleet: A100,A100,A6000,L40S.",
+        ),
     ] = "A100-SXM-80GB",
     tp: Annotated[
         int,
         typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="GPUs of one instance."),
     ] = 1,
     instances: Annotated[
-        int, typer.Option(rich_help_panel=_ENGINE, metavar="K", min=1, help="Instances.")
+        int, typer.Option(rich_help_panel=_ENGINE, metavar="K", min=1, help="Instances on each.")
     ] = 1,
     router: Annotated[
         str,
@@ -266,9 +271,8 @@ def serving(
         arms = run(
             setup.workload,
             names,
-            setup.settings,
-            setup.cost,
-            instances=instances,
+            setup.engines,
+            setup.costs,
             router=router,
             seed=seed,
             traced=any(files.values()),

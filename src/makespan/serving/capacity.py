@@ -33,7 +33,7 @@ from makespan.serving.cost.step import StepCost
 from makespan.serving.record import Record
 from makespan.serving.service import attained, terms
 from makespan.serving.settings import EngineSettings
-from makespan.serving.study import Arm, at_rate, compare, drain_rate
+from makespan.serving.study import Arm, at_rate, compare, fleet_drain_rate, fleet_of
 from makespan.serving.workload import PICOSECONDS, Workload
 
 BoolArray = npt.NDArray[np.bool_]
@@ -196,8 +196,8 @@ class Capacity:
 def find_capacity(
     workload: Workload,
     policy: str,
-    settings: EngineSettings,
-    cost: StepCost,
+    settings: EngineSettings | Sequence[EngineSettings],
+    cost: StepCost | Sequence[StepCost],
     goals: Sequence[Goal] = (Goal(),),
     *,
     instances: int = 1,
@@ -219,6 +219,8 @@ def find_capacity(
         Part of the load, from its beginning, that is not counted.
     tolerance
         Relative width of the last bracket.
+    settings, cost, instances
+        Of each engine of a mixed fleet, or of all, and so many of each.
     start
         Requests per second to begin at; None: the rate at which the engines drain.
     on_point
@@ -260,7 +262,8 @@ def find_capacity(
                 on_point(tried[rate])
         return tried[rate].passed
 
-    begin = instances * drain_rate(workload, settings, cost) if start is None else start
+    fleet = fleet_of(settings, cost, instances)
+    begin = fleet_drain_rate(workload, *fleet) if start is None else start
     low, high = highest(passes, begin, tolerance)
     points = tuple(tried[rate] for rate in sorted(tried))
     return Capacity(policy, goals, low, high, points, warm_up, tolerance)

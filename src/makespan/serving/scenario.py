@@ -15,7 +15,7 @@ from makespan.serving.cost.memory import kv_blocks
 from makespan.serving.cost.models import model
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.settings import EngineSettings
-from makespan.serving.study import at_rate, drain_rate
+from makespan.serving.study import at_rate, fleet_drain_rate
 from makespan.serving.workload import PICOSECONDS, Slo, Workload
 from makespan.serving.workloads.catalogue import generate, generators
 from makespan.serving.workloads.reading import read_workload
@@ -42,7 +42,10 @@ class Scenario:
     slo
         What every request asks for: terms such as ``ttft=2`` or ``ttft=2,tpot=0.1``, in seconds.
     model, gpu, tp
-        Names of the model and the hardware, and GPUs of an instance.
+        Name of the model, names of the hardware (several with commas make a mixed fleet), and GPUs
+        of an instance.
+    instances
+        Instances on each hardware.
     blocks
         KV blocks of an instance; None: what fits beside the model.
     seed
@@ -74,15 +77,32 @@ class Setup:
 
     Attributes
     ----------
+    gpus, engines, costs
+        Hardware, settings and step times of every instance.
     capacity
         Requests per second that all instances serve while requests wait.
     """
 
     workload: Workload
-    settings: EngineSettings
-    cost: OperatorCost
-    instances: int
+    gpus: tuple[str, ...]
+    engines: tuple[EngineSettings, ...]
+    costs: tuple[OperatorCost, ...]
     capacity: float
+
+    @property
+    def instances(self) -> int:
+        """Number of instances."""
+        return len(self.engines)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether instances differ."""
+        return len(set(self.gpus)) > 1
+
+    @property
+    def calibration(self) -> str:
+        """Where the step times come from, and how far off they are."""
+        return "; ".join(dict.fromkeys(cost.calibration.label for cost in self.costs))
 
 
 def prepare(scenario: Scenario, workload: Workload | None = None) -> Setup:
@@ -109,10 +129,48 @@ def prepare(scenario: Scenario, workload: Workload | None = None) -> Setup:
         )
     if scenario.instances < 1:
         raise OptionError(f"{scenario.instances} instances", hint="there must be at least one")
-    device, shape = hardware(scenario.gpu), model(scenario.model)
+    fleet = [
+        (gpu, *_engine(scenario, gpu))
+        for gpu in gpus_of(scenario)
+        for _ in range(scenario.instances)
+    ]
+    gpus, engines, costs = zip(*fleet, strict=True)
+    workload = base_load(scenario) if workload is None else workload
+    if not workload.count:
+        raise OptionError(f"the load {workload.name!r} has no requests")
+    if scenario.cap is not None:
+        workload = set_cap(workload, scenario.cap)
+    elif np.array_equal(workload.cap, workload.output):
+        workload = set_cap(workload, int(workload.output.max()))
+    capacity = fleet_drain_rate(workload, engines, costs)
+    rate = scenario.rate if scenario.load is None else scenario.load * capacity
+    if rate is not None:
+        workload = at_rate(workload, rate)
+    if scenario.slo:
+        workload = replace(
+            workload,
+            slos=(slo_of(scenario.slo),),
+            slo=np.zeros(workload.count, dtype=np.int64),
+        )
+    return Setup(workload, gpus, engines, costs, capacity)
+
+
+def gpus_of(scenario: Scenario) -> list[str]:
+    """Full names of the hardware that a scenario lists.
+
+    Raises
+    ------
+    OptionError
+        If one is not known.
+    """
+    return [hardware(name.strip()).name for name in scenario.gpu.split(",")]
+
+
+def _engine(scenario: Scenario, gpu: str) -> tuple[EngineSettings, OperatorCost]:
+    """Settings and step times of an instance on some hardware."""
     blocks = scenario.blocks or kv_blocks(
-        device,
-        shape,
+        hardware(gpu),
+        model(scenario.model),
         scenario.tp,
         block_size=scenario.block_size,
         max_num_batched_tokens=scenario.max_num_batched_tokens,
@@ -125,29 +183,11 @@ def prepare(scenario: Scenario, workload: Workload | None = None) -> Setup:
         max_num_seqs=scenario.max_num_seqs,
         enable_prefix_caching=scenario.prefix_caching,
     )
-    cost = operator_cost(scenario)
-    workload = base_load(scenario) if workload is None else workload
-    if not workload.count:
-        raise OptionError(f"the load {workload.name!r} has no requests")
-    if scenario.cap is not None:
-        workload = set_cap(workload, scenario.cap)
-    elif np.array_equal(workload.cap, workload.output):
-        workload = set_cap(workload, int(workload.output.max()))
-    capacity = scenario.instances * drain_rate(workload, settings, cost)
-    rate = scenario.rate if scenario.load is None else scenario.load * capacity
-    if rate is not None:
-        workload = at_rate(workload, rate)
-    if scenario.slo:
-        workload = replace(
-            workload,
-            slos=(slo_of(scenario.slo),),
-            slo=np.zeros(workload.count, dtype=np.int64),
-        )
-    return Setup(workload, settings, cost, scenario.instances, capacity)
+    return settings, operator_cost(replace(scenario, gpu=gpu))
 
 
 def operator_cost(scenario: Scenario, peers: int = 1) -> OperatorCost:
-    """Step times of the model on the hardware, its experts spread over so many GPUs."""
+    """Step times of the model on the one hardware, its experts spread over so many GPUs."""
     return _operator_cost(
         scenario.gpu,
         scenario.model,

@@ -34,8 +34,8 @@ class Arm:
 def compare(
     workload: Workload,
     policies: Sequence[str],
-    settings: EngineSettings,
-    cost: StepCost,
+    settings: EngineSettings | Sequence[EngineSettings],
+    cost: StepCost | Sequence[StepCost],
     *,
     instances: int = 1,
     router: str = "least-loaded",
@@ -47,6 +47,10 @@ def compare(
 
     Parameters
     ----------
+    settings, cost
+        Of each engine of a mixed fleet, or of all; see :func:`fleet_of`.
+    instances
+        So many of each.
     traced
         Whether records keep events and timelines, for reports.
     on_arm
@@ -57,25 +61,50 @@ def compare(
     OptionError
         If a policy or router is unknown, or there is no engine.
     """
-    if instances < 1:
-        raise OptionError(f"{instances} instances", hint="there must be at least one")
-    router_of(router, workload, cost, seed=seed)  # an unknown one is refused before all work
-    makers = [policy_maker(name, workload, cost, seed=seed) for name in policies]
+    engines, costs = fleet_of(settings, cost, instances)
+    router_of(router, workload, costs, seed=seed)  # an unknown one is refused before all work
+    makers = [policy_maker(name, workload, costs, seed=seed) for name in policies]
     arms = []
     for name, maker in zip(policies, makers, strict=True):
         if on_arm:
             on_arm(name)
         record = simulate_serving(
             workload,
-            [settings] * instances,
-            cost,
+            engines,
+            costs,
             policy=maker,
-            router=router_of(router, workload, cost, seed=seed),
+            router=router_of(router, workload, costs, seed=seed),
             events=traced,
             timeline=traced,
         )
         arms.append(Arm(name, record, record.summary()))
     return arms
+
+
+def fleet_of(
+    settings: EngineSettings | Sequence[EngineSettings],
+    cost: StepCost | Sequence[StepCost],
+    instances: int = 1,
+) -> tuple[list[EngineSettings], list[StepCost]]:
+    """Settings and step times engine by engine, so many of each that is given.
+
+    Raises
+    ------
+    OptionError
+        If there is no engine, or not as many settings as step times.
+    """
+    engines = [settings] if isinstance(settings, EngineSettings) else list(settings)
+    costs = list(cost) if isinstance(cost, Sequence) else [cost]
+    if instances < 1 or not engines:
+        raise OptionError(f"{instances} instances", hint="there must be at least one")
+    if len(engines) != len(costs) and 1 not in (len(engines), len(costs)):
+        raise OptionError(f"{len(engines)} engines with {len(costs)} cost models")
+    count = max(len(engines), len(costs))
+    engines, costs = (engines * count)[:count], (costs * count)[:count]
+    return (
+        [one for one in engines for _ in range(instances)],
+        [one for one in costs for _ in range(instances)],
+    )
 
 
 def drain_rate(workload: Workload, settings: EngineSettings, cost: StepCost) -> float:
@@ -98,6 +127,21 @@ def drain_rate(workload: Workload, settings: EngineSettings, cost: StepCost) -> 
             hint="give more memory, or a load of shorter requests",
         )
     return served * PICOSECONDS / max(record.makespan, 1)
+
+
+def fleet_drain_rate(
+    workload: Workload, settings: Sequence[EngineSettings], cost: Sequence[StepCost]
+) -> float:
+    """The same of a fleet: the sum over its engines, as if the load were split in proportion."""
+    seen: list[tuple[EngineSettings, StepCost, float]] = []
+    total = 0.0
+    for one, model in zip(settings, cost, strict=True):
+        known = next((rate for s, c, rate in seen if s == one and c is model), None)
+        if known is None:
+            known = drain_rate(workload, one, model)
+            seen.append((one, model, known))
+        total += known
+    return total
 
 
 def at_rate(workload: Workload, rate: float | None) -> Workload:
