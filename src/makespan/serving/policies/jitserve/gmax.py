@@ -23,13 +23,16 @@ def candidates(
 ) -> IntArray:
     """Indices of what is at least ``cutoff`` times the ``size``-th best priority, best first.
 
-    With ``keep``, the best ``keep * size`` instead. Equal priorities keep their order.
+    With ``keep``, the best ``keep * size`` instead. Equal priorities keep their order; with a
+    cutoff of 1 the best ``size`` are kept and none that equals the last of them.
     """
     order = np.argsort(-priority, kind="stable")
     if len(order) <= size:
         return order
     if keep is not None:
         return order[: max(size, round(keep * size))]
+    if cutoff == 1.0:
+        return order[:size]
     bar = priority[order[size - 1]]
     # A negative bar times a number below 1 would lie above itself.
     bar = min(bar * cutoff, bar)
@@ -98,17 +101,16 @@ def complete(
     """
     inside = np.zeros(len(priority), dtype=np.bool_)
     inside[chosen] = True
+    calls = np.flatnonzero(task >= 0)
+    numbers, first, which = np.unique(task[calls], return_index=True, return_inverse=True)
+    got = np.bincount(which, weights=inside[calls], minlength=len(numbers))
+    short = np.where(got > 0, np.ceil(need[calls][first] / frame - 1e-9) - got, 0)
     wanted = np.zeros(len(priority), dtype=np.bool_)
-    for number in np.unique(task[chosen]).tolist():
-        if number < 0:
-            continue
-        calls = np.flatnonzero(task == number)
-        short = int(np.ceil(need[calls[0]] / frame - 1e-9)) - int(inside[calls].sum())
-        if short > 0:
-            outside = calls[~inside[calls]]
-            best = outside[np.argsort(-priority[outside], kind="stable")][:short]
-            inside[best] = True
-            wanted[calls] = True
+    for k in np.flatnonzero(short > 0).tolist():
+        mine = calls[which == k]
+        outside = mine[~inside[mine]]
+        inside[outside[np.argsort(-priority[outside], kind="stable")][: int(short[k])]] = True
+        wanted[mine] = True
     members = np.flatnonzero(inside)
     if len(members) <= size:
         return members
@@ -121,12 +123,13 @@ class Cutoff:
 
     Values are tried in turn, an epoch each; the one with the best smoothed goodput is used then,
     and one of the others is tried again every few epochs. The paper adapts p online around 0.95;
-    values, epochs and smoothing are ours.
+    values, epochs and smoothing are ours. With 1 there is no grouping by length, so that an engine
+    for which grouping does not pay finds out.
     """
 
     def __init__(
         self,
-        values: Sequence[float] = (0.95, 0.8, 0.99),
+        values: Sequence[float] = (0.95, 0.8, 1.0),
         *,
         epoch: int = 20,
         again: int = 8,

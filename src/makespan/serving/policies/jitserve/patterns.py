@@ -208,6 +208,7 @@ class _Task:
     opened: int = 0
     tool: float = 0.0
     ended: int = 0
+    tokens: int = 0
     calls: dict[int, tuple[str, int, int | None]] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     matched: tuple[int, int, float] | None = None
@@ -272,6 +273,7 @@ class Tasks:
             if request in task.calls:
                 label, prompt, _ = task.calls[request]
                 task.calls[request] = label, prompt, output
+                task.tokens += prompt + output
         self._left[program] -= 1
         if not self._left[program] and task is not None:
             self._close(task)
@@ -290,6 +292,11 @@ class Tasks:
             return None
         share = self._share(task) if self.foretell else 1.0
         return task.begun + round(deadline * share)
+
+    def tokens(self, program: int) -> int:
+        """Tokens, of prompts and outputs, of the calls of a running task that have ended."""
+        task = self._tasks.get(program)
+        return 0 if task is None else task.tokens
 
     def _share(self, task: _Task) -> float:
         """Cumulative part of the time at the end of the running stage; 1 without a match."""

@@ -34,7 +34,8 @@ from makespan.serving.policies.jitserve.gmax import (
 )
 from makespan.serving.policies.jitserve.lengths import Bounds, PastLengths
 from makespan.serving.policies.jitserve.patterns import Tasks
-from makespan.serving.policies.jitserve.worth import NEVER, REWARDS, Crowd, Reward
+from makespan.serving.policies.jitserve.targets import NEVER, targets
+from makespan.serving.policies.jitserve.worth import PENALTY, REWARDS, Crowd, Reward
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS, Workload
 
@@ -82,7 +83,8 @@ class JitServe(Policy):
     swaps
         Requests that may leave the batch in one step.
     penalty
-        Exponent of the decay of what cannot be in time.
+        Exponent of the decay of what cannot be in time; None: 0, no decay, with the paper's
+        priority, and 1 with the artifact's.
     waiting_time
         Seconds after which a request that has not begun is refused; None: never.
     fairness
@@ -105,12 +107,13 @@ class JitServe(Policy):
         keep: float | None = None,
         frame: float = FRAME,
         swaps: int = 8,
-        penalty: float = 1.0,
+        penalty: float | None = None,
         waiting_time: float | None = None,
         fairness: float = 0.0,
     ) -> None:
         if reward not in REWARDS or grouping not in ("window", "bins", "none", "shortest"):
             raise OptionError(f"reward {reward!r}, grouping {grouping!r}")
+        penalty = PENALTY[reward] if penalty is None else penalty
         if not (frame > 0 and swaps >= 1 and penalty >= 0 and 0 <= fairness <= 1):
             raise OptionError(
                 f"frame {frame} s, {swaps} swaps, penalty {penalty}, fairness {fairness}"
@@ -244,14 +247,15 @@ class JitServe(Policy):
         self.seen, self.seen_at = had, engine.now
 
     def _crowd(self, live: list[int], engine: EngineView) -> Crowd:
-        rows: list[tuple[int, int, int, int, float, float, float, float, bool, int]] = []
+        rows: list[tuple[float, ...]] = []
         for r in live:
             had, prompt = engine.generated(r), engine.prompt(r)
             ttft, tbt, deadline, chat = self._targets[engine.slo(r)]
-            sent, due, task = engine.arrival(r), NEVER, -1
+            sent, due, task, earlier = engine.arrival(r), NEVER, -1, 0
             if deadline is not None:
                 if self._in_task(r):
                     task = engine.program(r)
+                    earlier = self.tasks.tokens(task)
                     stage, begun = self.tasks.due(task, deadline), self.tasks.begun(task)
                     begun = sent if begun is None else begun
                     last = begun + deadline
@@ -262,15 +266,19 @@ class JitServe(Policy):
                 due = due_at / PICOSECONDS
             rows.append(
                 (prompt, had, self.bounds.bound(r, had, engine), prompt + had - engine.computed(r),
-                 sent / PICOSECONDS, ttft, tbt, due, chat, task)
+                 sent / PICOSECONDS, ttft, tbt, due, chat, task, earlier)
             )  # fmt: skip
-        columns = list(zip(*rows, strict=True)) or [()] * 10
+        columns = list(zip(*rows, strict=True)) or [()] * 11
         prompts, hads, bounds, missing, tasks = (
             np.array(columns[k], dtype=np.int64) for k in (0, 1, 2, 3, 9)
         )
-        sents, ttfts, tbts, dues = (np.array(columns[k], dtype=np.float64) for k in (4, 5, 6, 7))
+        sents, ttfts, tbts, dues, earliers = (
+            np.array(columns[k], dtype=np.float64) for k in (4, 5, 6, 7, 10)
+        )
         chats = np.array(columns[8], dtype=np.bool_)
-        return Crowd(prompts, hads, bounds, missing, sents, ttfts, tbts, dues, chats, tasks)
+        return Crowd(
+            prompts, hads, bounds, missing, sents, ttfts, tbts, dues, chats, tasks, earliers
+        )
 
     def _fair(self, live: list[int], worth: FloatArray, engine: EngineView) -> FloatArray:
         """(1 - f) * priority + f * fairness; that of who got nothing is the mean priority."""
@@ -307,11 +315,14 @@ class JitServe(Policy):
             chosen = candidates(worth, places, 1.0)[:places]
         if self.grouping in ("window", "bins") and (crowd.task >= 0).any():
             service = crowd.service(self.step, engine.max_num_batched_tokens)
+            calls = np.flatnonzero(crowd.task >= 0)
+            numbers, which = np.unique(crowd.task[calls], return_inverse=True)
+            whole = np.bincount(which, weights=service[calls])
+            soonest = np.full(len(numbers), np.inf)
+            np.minimum.at(soonest, which, crowd.due[calls])
             need = np.zeros(len(worth))
-            for task in np.unique(crowd.task[crowd.task >= 0]).tolist():
-                calls = crowd.task == task
-                rest = max(float(crowd.due[calls].min()) - now, self.frame)
-                need[calls] = service[calls].sum() / rest * self.frame
+            need[calls] = (whole / np.maximum(soonest - now, self.frame) * self.frame)[which]
+            need[worth <= 0.0] = 0.0  # what is late needs nothing any more
             chosen = complete(chosen, worth, crowd.task, need, self.frame, places)
         return chosen
 
@@ -395,26 +406,3 @@ class JitServe(Policy):
             return whole
         begun = self.tasks.begun(engine.program(request)) if self._in_task(request) else None
         return whole if now <= (sent if begun is None else begun) + deadline else 0.0
-
-
-Target = tuple[float, float, int | None, bool]
-"""Seconds to the first token and between tokens, picoseconds to the end, whether a chat."""
-
-
-def targets(workload: Workload) -> list[Target]:
-    """Of every SLO class, and last of the requests without one.
-
-    A class with a deadline counts as a whole; one with targets for tokens alone is a chat.
-    """
-    found: list[Target] = []
-    for slo in workload.slos:
-        tbt = slo.tpot if slo.tpot is not None else slo.gap
-        found.append(
-            (
-                NEVER if slo.ttft is None else slo.ttft / PICOSECONDS,
-                NEVER if tbt is None else tbt / PICOSECONDS,
-                slo.deadline,
-                slo.deadline is None and (slo.ttft is not None or tbt is not None),
-            )
-        )
-    return [*found, (NEVER, NEVER, None, False)]

@@ -7,9 +7,12 @@ service, its priority, is ``goodput / t_gen``. Goodput is counted in tokens: all
 deadline, those of a chat that come in time. The calls of a task share their tokens and the longest
 of their needs.
 
-Ours: the steps that a prompt needs are part of ``t_gen``; what cannot be in time by its bound
-counts ``t_rem / t_gen`` of its tokens, since the bound is an upper one, and nothing once it is too
-late; of a chat that is late the tokens count by which it will have caught up.
+Ours: the steps that a prompt needs are part of ``t_gen``; the tokens of a task's ended calls count
+with those of its live ones, for they are lost if it is late, so that tasks gain priority as they go
+on, as single requests do; what is due counts nothing once it is
+late; of a chat that is late the tokens count by which it will have caught up. What cannot be in
+time by its bound keeps its worth, since the bound is an upper one: to let it fade by ``t_rem /
+t_gen`` (``penalty=1``, as the artifact does) takes service away just when it gets urgent.
 
 :func:`artifact` is the reward of the authors' code (UIUC-MLSys/JITServe, scheduler/policy.py).
 """
@@ -24,9 +27,6 @@ import numpy as np
 
 from makespan.core.vocabulary import BoolArray, IntArray
 from makespan.serving.policies.jitserve.gmax import FloatArray
-
-NEVER: Final = 1e15
-"""Seconds; of a target that is not there."""
 
 Reward = Literal["paper", "artifact"]
 
@@ -44,13 +44,15 @@ class Crowd:
     sent
         When it arrived.
     ttft, tbt
-        Targets of a chat, :data:`NEVER` where there is none.
+        Targets of a chat, :data:`~.targets.NEVER` where there is none.
     due
-        When it has to end, or the running stage of its task; :data:`NEVER` if no matter when.
+        When it has to end, or the running stage of its task; ``NEVER`` if no matter when.
     chat
         Whether tokens count one by one.
     task
         A number for the task of which it is a live call, -1 for none.
+    earlier
+        Tokens of the calls of its task that have ended.
     """
 
     prompt: IntArray
@@ -63,6 +65,7 @@ class Crowd:
     due: FloatArray
     chat: BoolArray
     task: IntArray
+    earlier: FloatArray
 
     def service(self, step: float, budget: int) -> FloatArray:
         """Seconds of a place in the batch up to the last token by the bound: t_gen."""
@@ -75,13 +78,20 @@ class Crowd:
         return np.asarray(np.maximum(self.bound - self.had, 1))
 
 
-def pooled(task: IntArray, worth: FloatArray, service: FloatArray) -> FloatArray:
-    """Worth per second; calls of a task have the sum of their worths over the longest service."""
+def pooled(
+    task: IntArray, worth: FloatArray, service: FloatArray, earlier: FloatArray | None = None
+) -> FloatArray:
+    """Worth per second; calls of a task have the sum of their worths over the longest service.
+
+    ``earlier``, what ended calls of the task are worth, is added if there is any worth left.
+    """
     value = worth / service
     calls = np.flatnonzero(task >= 0)
     if len(calls):
-        _, which = np.unique(task[calls], return_inverse=True)
+        _, first, which = np.unique(task[calls], return_index=True, return_inverse=True)
         whole = np.bincount(which, weights=worth[calls])
+        if earlier is not None:
+            whole = whole + np.where(whole > 0, earlier[calls][first], 0.0)
         longest = np.zeros(len(whole))
         np.maximum.at(longest, which, service[calls])
         value[calls] = (whole / longest)[which]
@@ -94,7 +104,7 @@ def paper(crowd: Crowd, now: float, step: float, budget: int, penalty: float) ->
     remaining = np.clip((crowd.due - now) / service, 0.0, 1.0) ** penalty
     whole = (crowd.prompt + crowd.bound) * np.where(crowd.due > now, remaining, 0.0)
     worth = np.where(crowd.chat, on_time(crowd, now, step, budget), whole)
-    return pooled(crowd.task, worth, service)
+    return pooled(crowd.task, worth, service, crowd.earlier)
 
 
 def on_time(crowd: Crowd, now: float, step: float, budget: int) -> FloatArray:
@@ -144,3 +154,6 @@ REWARDS: Final[dict[Reward, Callable[[Crowd, float, float, int, float], FloatArr
     "artifact": artifact,
 }
 """Priorities by name."""
+
+PENALTY: Final[dict[Reward, float]] = {"paper": 0.0, "artifact": 1.0}
+"""Exponents of the decay: the paper has none, the artifact's default is 1."""
