@@ -191,13 +191,20 @@ def test_full_target_refuses() -> None:
     found = run(work, engines, Apart(rule))
     assert found.answers == plain(work)
     assert found.record.instance.tolist() == [0, 1]
-    assert {m.outcome for m in found.migrations} == {Outcome.REFUSED}
+    outcomes = {m.outcome for m in found.migrations}
+    assert Outcome.REFUSED in outcomes
+    assert outcomes <= {Outcome.REFUSED, Outcome.ENDED}  # the last may have come too late
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**20), mode=st.sampled_from(["live", "blocking"]))
-def test_nothing_that_happens_changes_a_word(seed: int, mode: str) -> None:
-    """Random moves among engines of random size that lose memory at random: answers stay."""
+@given(
+    seed=st.integers(0, 2**20), mode=st.sampled_from(["live", "blocking"]), dropping=st.booleans()
+)
+def test_nothing_that_happens_changes_a_word(seed: int, mode: str, dropping: bool) -> None:
+    """Random moves among engines of random size that lose memory at random: answers stay.
+
+    Of a request that a policy gives up the answer is the beginning.
+    """
     draw = random.Random(seed)
     work = load(
         *(
@@ -209,6 +216,8 @@ def test_nothing_that_happens_changes_a_word(seed: int, mode: str) -> None:
     def trouble(engine: ToyEngine) -> None:
         if draw.random() < 0.05:
             engine.preempt_last()
+        if dropping and draw.random() < 0.05:
+            engine.drop_first()
 
     engines = [
         ToyEngine(
@@ -224,8 +233,9 @@ def test_nothing_that_happens_changes_a_word(seed: int, mode: str) -> None:
 
     handing = Handing(mode=mode, lag=draw.randint(1, 8), stages=draw.randint(1, 3))  # type: ignore[arg-type]
     found = run(work, engines, Restless(rule), handing)
-    assert found.record.finished.all()
-    assert found.answers == plain(work)
+    for fate, said, whole in zip(found.record.fate, found.answers, plain(work), strict=True):
+        assert fate == Fate.FINISHED or (dropping and fate == Fate.DROPPED)
+        assert said == whole if fate == Fate.FINISHED else said == whole[: len(said)]
     assert all(m.outcome is not None for m in found.migrations)
 
 

@@ -74,6 +74,7 @@ class ToyEngine:
         self._count = 0
         self._batch: dict[str, _Sequence] = {}
         self.lost: list[str] = []
+        self.dropped: list[Any] = []
         self._queue: deque[tuple[str, _Sequence]] = deque()
         self.steps = 0
         self.served: Workload | None = None
@@ -132,10 +133,19 @@ class ToyEngine:
             self._queue.appendleft((own, sequence))
             self.lost.append(own)
 
+    def drop_first(self) -> None:
+        """Give up the head of the queue."""
+        if self._queue:
+            _, sequence = self._queue.popleft()
+            nothing = SimpleNamespace(token_ids=[], finish_reason="abort")
+            self.dropped.append(
+                SimpleNamespace(request_id=sequence.external, finished=True, outputs=[nothing])
+            )
+
     def step(self) -> tuple[list[Any], list[Any]]:
         """Admit, compute and say."""
         begin = self.now()
-        self.lost = []
+        self.lost, self.dropped = [], []
         if self._before:
             self._before(self)
         self.steps += 1
@@ -148,7 +158,7 @@ class ToyEngine:
             own, sequence = self._queue.popleft()
             self._batch[own] = sequence
         budget = settings.max_num_batched_tokens
-        parts, outputs, ended = [], [], []
+        parts, outputs, ended = [], self.dropped, []
         for own, sequence in self._batch.items():
             count = min(len(sequence.tokens) - sequence.computed, budget)
             if count:
@@ -166,7 +176,7 @@ class ToyEngine:
                 SimpleNamespace(
                     request_id=sequence.external,
                     finished=not sequence.left,
-                    outputs=[SimpleNamespace(token_ids=[token])],
+                    outputs=[SimpleNamespace(token_ids=[token], finish_reason=None)],
                 )
             )
         for own in ended:

@@ -226,13 +226,21 @@ class Serving:
             requests.latest[r] = report.end
         self._handovers.heard(index, report)
         for r in report.ended:
-            del engine.assigned[r]
-            requests.engine[r] = -1
-            self._prompts.pop(r, None)
             self._tokens.learn(r, requests.said[r])
             book.finish(r, report.end)
             self._arrivals.ended(r, report.end)
-            self._router.finished(r, self)
+            self._leaves(r)
+        for r in report.dropped:
+            if r in engine.assigned:  # and not only warmed there
+                book.drop(r, report.end)
+                self._leaves(r)
+
+    def _leaves(self, r: int) -> None:
+        """A request has ended or was given up."""
+        del self.engines[self.requests.engine[r]].assigned[r]
+        self.requests.engine[r] = -1
+        self._prompts.pop(r, None)
+        self._router.finished(r, self)
 
     def _clear(self) -> None:
         """Take away what is left."""

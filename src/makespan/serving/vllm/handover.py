@@ -62,9 +62,9 @@ class Outcome(Enum):
     """What became of a migration."""
 
     MOVED = "moved"
-    ENDED = "the request ended before"
+    ENDED = "the request ended before, or was given up"
     PREEMPTED = "the request lost its memory at the source"
-    REFUSED = "the target had no room"
+    REFUSED = "the target had no room, or gave it up"
     RETURNED = "the target had no room at the last stage; the source goes on"
     BEHIND = "the target did not catch up"
     CUT = "the run was over before"
@@ -198,7 +198,11 @@ class Handovers:
             if engine == one.target and self._state[r] == _RESUMING:
                 one.resumed = report.end
                 self._close(one, Outcome.MOVED)
-        for r in report.ended:
+        for r in report.dropped:
+            one = self._at(r, engine, source=False)
+            if one and self._state[r] in (_WARMING, _RESUMING):
+                self._close(one, Outcome.REFUSED)
+        for r in (*report.ended, *report.dropped):
             one = self._at(r, engine, source=True)
             if one and self._state[r] == _WARMING:
                 self._give_up(one, Outcome.ENDED)

@@ -117,8 +117,9 @@ class Report:
         Who lost its memory.
     said
         (request, tokens it got).
-    ended, warmed
-        Requests that got their last token, and that are in the prefix cache as far as asked.
+    ended, dropped, warmed
+        Requests that got their last token, that the engine's policy gave up, and that are in the
+        prefix cache as far as asked.
     running
         The batch after the step.
     free_blocks
@@ -132,6 +133,7 @@ class Report:
     preempted: list[int]
     said: list[tuple[int, list[int]]]
     ended: list[int]
+    dropped: list[int]
     warmed: list[int]
     running: list[int]
     free_blocks: int

@@ -197,20 +197,20 @@ class Desk:
                     warming += count
                 else:
                     parts.append((self._request[name], count, after))
-        said, ended, warmed = [], [], []
+        said: list[tuple[int, list[int]]] = []
+        ended: list[int] = []
+        dropped: list[int] = []
+        warmed: list[int] = []
         for output in outputs:
             r = int(output.request_id)
             name = self._name[r]
             tokens = list(output.outputs[0].token_ids)
-            if name in self._warming:
-                if output.finished:
-                    warmed.append(r)
-                    self._forget(name)
-                continue
-            if tokens:
+            warming_it = name in self._warming
+            if tokens and not warming_it:
                 said.append((r, tokens))
             if output.finished:
-                ended.append(r)
+                given_up = output.outputs[0].finish_reason == "abort"
+                (dropped if given_up else warmed if warming_it else ended).append(r)
                 self._forget(name)
         running = [self._request[n] for n in engine.running() if n not in self._warming]
         return say.Report(
@@ -221,6 +221,7 @@ class Desk:
             preempted,
             said,
             ended,
+            dropped,
             warmed,
             running,
             engine.free_blocks,
