@@ -97,7 +97,7 @@ SYSTEM = System(
             source=_PAPER,
             experiment=f"{_HERE}:serve_for_real",
             measured_as="A real vLLM on a CPU with a small model, 64 requests in 8 groups (quick: "
-            "32 in 4), prefix 256 and suffix 32 tokens in the mean, memory for about half of the "
+            "32 in 4), prefix 512 and suffix 32 tokens in the mean, memory for about a third of the "
             "prefixes: BatchLLM as scheduler and arrival order, twice each; total time, prompt "
             "tokens found in the cache, and greedy answers token by token.",
             tolerance="reproduced if it is at least 1.2 times as fast, finds at least 95 % of the "

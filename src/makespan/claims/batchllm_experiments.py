@@ -294,16 +294,16 @@ def serve_for_real(given: Conditions) -> Measurement:
     load = generate(
         "offline-batch",
         {
-            "requests": 8 * groups, "degree": 8, "prefix_tokens": 256, "suffix_tokens": 32,
-            "output_tokens": 12, "spread": 0.2, "grain": 32,
+            "requests": 8 * groups, "degree": 8, "prefix_tokens": 512, "suffix_tokens": 32,
+            "output_tokens": 8, "spread": 0.2, "grain": 32,
         },
         seed=given.seed,
     )  # fmt: skip
     load = set_cap(load, int(load.output.max()))
     plan = plan_workload(load, block_size=32)
-    # Half of the prefixes, which have eight blocks each, and the running requests' own parts.
+    # A third of the prefixes, which have sixteen blocks each.
     settings = EngineSettings(
-        blocks=4 * groups + 12, block_size=32, max_num_batched_tokens=512, max_num_seqs=6
+        blocks=16 * groups // 3 + 8, block_size=32, max_num_batched_tokens=512, max_num_seqs=6
     )
     arms: dict[str, Callable[[], Policy]] = {
         "arrival order": Policy,
@@ -316,11 +316,11 @@ def serve_for_real(given: Conditions) -> Measurement:
         said = {}
         for turn in range(2):
             for name, make in arms.items():
-                record, said[name, turn] = engine.serve(load, make, time_limit=100.0)
+                record, said[name, turn] = engine.serve(load, make, time_limit=150.0)
                 if not record.finished.all():
                     return Measurement(
                         Verdict.UNCONFIRMED, {},
-                        "The engine with MAKESPAN_MODEL did not end in 100 s; is the machine busy?",
+                        "The engine with MAKESPAN_MODEL did not end in 150 s; is the machine busy?",
                     )  # fmt: skip
                 seconds[name].append(record.makespan / 1e12)
                 hits[name] = int(record.hit.sum())

@@ -32,24 +32,38 @@ _COLD: Final = 100
 _WINDOW: Final = 100
 """Delays that T averages; the length is what re-implementers infer."""
 
+_MARGIN: Final = 1e-3
+"""Seconds for which the oracle keeps a context longer than the pause lasts."""
+
 _MEAN_PAUSE: Final = 1.0
 """Seconds; mean of the exponential law assumed before pauses have been seen."""
+
+_LONGEST: Final = 1e6
+"""Seconds; longest time for which a context may be kept."""
 
 _THRESHOLD: Final = 2.0
 """Seconds; of the preview's rule, which keeps contexts of fast tools for so long."""
 
-Rule = Literal["ttl", "threshold", "fixed", "never"]
+Rule = Literal["ttl", "threshold", "fixed", "never", "oracle"]
+RULES: Final = ("ttl", "threshold", "fixed", "never", "oracle")
 
 
 @dataclass(slots=True)
 class _Program:
-    """What is known of a program."""
+    """What is known of a program.
+
+    Attributes
+    ----------
+    until, blocks
+        Until when its context is kept, None if it is not, and the blocks of it.
+    """
 
     arrival: int
     turns: int = 0
     ended: int | None = None
     tool: str = ""
-    kept: bool = False
+    until: int | None = None
+    blocks: int = 0
 
 
 @dataclass(slots=True)
@@ -84,7 +98,11 @@ class Continuum(Policy):
     rule
         "ttl" is the paper's; "threshold" that of its preview, with the mean of all pauses of the
         tool for a moving one (below two seconds: keep for two); "fixed" keeps all for ``fixed``
-        seconds; "never" only orders.
+        seconds; "never" only orders; "oracle" knows the pause to come, and keeps the context for
+        just so long if that costs less than ``T * eta + reload``.
+    share
+        Share of the memory that kept contexts may have together (ours; the paper has no limit): a
+        turn whose context would go beyond is not kept.
     give_way
         Whether kept contexts are given up for a turn that could also wait for those that run. The
         paper calls giving up a guard against deadlock, which we take to mean: only if nothing runs.
@@ -100,13 +118,19 @@ class Continuum(Policy):
         rule: Rule = "ttl",
         fixed: float = 2.0,
         give_way: bool = False,
+        share: float = 1.0,
     ) -> None:
-        if rule not in ("ttl", "threshold", "fixed", "never") or fixed < 0:
+        if rule not in RULES or not 0 <= fixed <= _LONGEST:
             raise OptionError(
-                f"rule is {rule!r} with {fixed} s", hint="ttl, threshold, fixed, never"
+                f"rule is {rule!r} with {fixed} s",
+                hint=f"{', '.join(RULES)}; up to {_LONGEST:g} s",
             )
+        if not 0 <= share <= 1:
+            raise OptionError(f"share is {share}", hint="from 0 to 1")
         self.rule, self.fixed, self.cost, self.give_way = rule, fixed, cost, give_way
+        self.share = share
         self.told = ToldByWorkload(told) if isinstance(told, Workload) else told
+        self.coming = _pauses_to_come(told) if rule == "oracle" else {}
         self.programs: dict[int, _Program] = {}
         self.pauses: dict[str, Pauses] = defaultdict(Pauses)
         self.all = Pauses()
@@ -114,6 +138,7 @@ class Continuum(Policy):
         self.served: list[int] = []
         self.eta = 1.0
         self.unkept: dict[int, int] = {}
+        self.keeping: set[int] = set()
 
     def arrived(self, request: int, engine: EngineView) -> None:
         """See :meth:`Policy.arrived`; a pause of the program's tool has ended."""
@@ -124,7 +149,9 @@ class Continuum(Policy):
         if pause >= 0:
             insort(self.pauses[program.tool].values, pause)
             insort(self.all.values, pause)
-        if not program.kept:
+        if program.until is not None and program.until < engine.arrival(request):
+            program.until = None
+        if program.until is None:
             self.unkept[request] = engine.arrival(request)
         program.ended = None
 
@@ -136,12 +163,15 @@ class Continuum(Policy):
             begun = program.arrival if program else engine.arrival(request)
             if engine.preemptions(request) and engine.generated(request):
                 return 0, begun, request
-            return (1 if program and program.kept else 2), begun, request
+            return (1 if program and program.until is not None else 2), begun, request
 
         return sorted(waiting, key=key)
 
     def admit(self, request: int, engine: EngineView) -> bool:
         """See :meth:`Policy.admit`; notes how long a turn without a kept context waited."""
+        program = self._program(request, engine)
+        if program:
+            program.until = None  # what was kept for it is taken over
         sent = self.unkept.pop(request, None)
         if sent is not None:
             self.delays.append((engine.now - sent) / PICOSECONDS)
@@ -153,13 +183,18 @@ class Continuum(Policy):
         if program is None:
             return None
         program.turns += 1
-        program.ended, program.tool, program.kept = engine.now, engine.label(request), False
+        program.ended, program.tool, program.until = engine.now, engine.label(request), None
         if self.told.is_last(request):
             self._learn(program.turns)
             return None
-        seconds = self.time_to_live(engine.computed(request), program.tool)
-        program.kept = seconds > 0
-        return engine.now + round(seconds * PICOSECONDS) if seconds > 0 else None
+        context = engine.computed(request)
+        seconds = self.time_to_live(context, program.tool, self.coming.get(request, 0.0))
+        blocks = -(-context // engine.block_size)
+        if seconds <= 0 or self._kept(engine.now) + blocks > self.share * engine.total_blocks:
+            return None
+        program.until, program.blocks = engine.now + round(seconds * PICOSECONDS), blocks
+        self.keeping.add(engine.program(request))
+        return program.until
 
     def unpin(self, pinned: Sequence[int], request: int, engine: EngineView) -> int | None:
         """See :meth:`Policy.unpin`; programs that arrived last are given up first."""
@@ -174,11 +209,14 @@ class Continuum(Policy):
         chosen = max(pinned, key=lambda r: (arrival(r), r))
         program = self._program(chosen, engine)
         if program:
-            program.kept = False
+            program.until = None
         return chosen
 
-    def time_to_live(self, context: int, tool: str) -> float:
-        """Seconds for which to keep a context of so many tokens after a call of the tool."""
+    def time_to_live(self, context: int, tool: str, pause: float = 0.0) -> float:
+        """Seconds for which to keep a context of so many tokens after a call of the tool.
+
+        ``pause`` is how long the call takes, for the oracle.
+        """
         if self.rule == "never":
             return 0.0
         if self.rule == "fixed":
@@ -190,6 +228,9 @@ class Continuum(Policy):
         wait = float(np.mean(self.delays)) if self.delays else 0.0
         reload = self.cost.step(context, 1, context, context**2) / PICOSECONDS if self.cost else 0.0
         benefit = wait * self.eta + reload
+        if self.rule == "oracle":
+            # The end of a pause is told on a clock of steps: a context must outlive it.
+            return pause + _MARGIN if pause < benefit else 0.0
         if len(self.all.values) <= _COLD:
             benefit = wait + reload
             # Of an exponential law with mean m: the derivative of P * benefit - ttl is 0 here.
@@ -204,6 +245,18 @@ class Continuum(Policy):
             self.programs[index] = _Program(engine.arrival(request))
         return self.programs[index]
 
+    def _kept(self, now: int) -> int:
+        """Blocks of contexts that are kept, those of programs that are back already not counted."""
+        alive = set()
+        blocks = 0
+        for index in self.keeping:
+            program = self.programs[index]
+            if program.until is not None and program.until > now:
+                alive.add(index)
+                blocks += program.blocks
+        self.keeping = alive
+        return blocks
+
     def _learn(self, turns: int) -> None:
         """Memoryfulness: minus the correlation of turns served with turns left."""
         self.served.append(turns)
@@ -211,3 +264,10 @@ class Continuum(Policy):
         left = np.concatenate([n - np.arange(1, n + 1) for n in self.served])
         if so_far.std() > 0 and left.std() > 0:
             self.eta = -float(np.corrcoef(so_far, left)[0, 1])
+
+
+def _pauses_to_come(told: Told | Workload) -> dict[int, float]:
+    """Of each turn the pause before the one that waits for it, seconds; for the oracle alone."""
+    if not isinstance(told, Workload):
+        raise OptionError("only a workload tells how long pauses will be", hint="another rule")
+    return dict(zip(told.parent.tolist(), (told.delay / PICOSECONDS).tolist(), strict=True))
