@@ -19,6 +19,8 @@ COMMANDS = (
     "convert",
     "generate",
     "simulate",
+    "load",
+    "serve-vllm",
     "systems",
     "reproduce",
     "doctor",

@@ -11,8 +11,10 @@ from makespan.cli import (
     convert,
     doctor,
     generate,
+    load,
     repair,
     reproduce,
+    serve_vllm,
     simulate,
     solve,
     systems,
@@ -61,6 +63,8 @@ app.command("repair")(repair.repair)
 app.command("convert")(convert.convert)
 app.command("generate")(generate.generate)
 app.add_typer(simulate.app, name="simulate")
+app.command("load")(load.load)
+app.command("serve-vllm")(serve_vllm.serve_vllm)
 app.command("systems")(systems.systems)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,123 @@
+"""The command that starts vLLM's OpenAI-compatible server with a policy of makespan inside.
+
+The policy travels in an environment variable, since the scheduler lives in a process of vLLM's own;
+the key in another, since arguments are seen by everybody on the machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from makespan.core.errors import OptionError
+from makespan.serving.vllm.clients import ServerClock
+from makespan.serving.vllm.configured import VARIABLE, policy_from
+
+SCHEDULER: Final = "makespan.serving.vllm.plugin.PolicyScheduler"
+"""What vLLM is told to take for its scheduler."""
+
+_TAKEN: Final = {
+    "--scheduler-cls": "the policy is chosen with --policy",
+    "--scheduling-policy": "the policy is chosen with --policy",
+    "--async-scheduling": "a policy decides between steps, so that steps must not overlap",
+    "--host": "give it before the double dash, as --host",
+    "--port": "give it before the double dash, as --port",
+    "--api-key": "everybody on this machine could read it; use --api-key-env or --api-key-file",
+    "--model": "the model is the argument of this command",
+}
+"""Options of vLLM that are not passed on, and what to do instead."""
+
+_KEY_VARIABLE: Final = "VLLM_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A server to be started.
+
+    Attributes
+    ----------
+    command
+        Program and arguments; no secret is among them.
+    environment
+        Variables to be added; the key is among them if there is one.
+    """
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    url: str
+    policy: Mapping[str, Any]
+
+
+def launch(
+    model: str,
+    *,
+    policy: Mapping[str, Any],
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    key: str | None = None,
+    more: Sequence[str] = (),
+) -> Launch:
+    """What starts a server of a model.
+
+    Parameters
+    ----------
+    model
+        A folder, or a name that vLLM knows.
+    policy
+        As :mod:`makespan.serving.vllm.configured` reads it: ``policy``, ``options``, ``seed``,
+        ``slos``, ``cost``.
+    key
+        That clients must give; needed unless the host is this machine's own.
+    more
+        Options for vLLM.
+
+    Raises
+    ------
+    OptionError
+        If the policy cannot be had, the server would be open to everybody, or an option of vLLM is
+        not the user's to give.
+    """
+    policy_from(policy, ServerClock(), "the policy")
+    if not 1 <= port <= 65_535:
+        raise OptionError(f"port {port}", hint="from 1 to 65535")
+    if key is not None and not (key and key.isascii() and key.isprintable() and " " not in key):
+        raise OptionError("the key is empty or has characters that no header can carry")
+    if key is None and not is_loopback(host):
+        raise OptionError(
+            f"at {host} everybody who reaches this machine could use the server",
+            hint="give a key with --api-key-env or --api-key-file, or leave --host out",
+        )
+    if model.startswith("-"):
+        raise OptionError(f"{model!r} is no model", hint="options of vLLM come after --")
+    for word in more:
+        name = word.partition("=")[0].replace("_", "-")
+        if name in _TAKEN:
+            raise OptionError(f"{name} cannot be passed to vLLM", hint=_TAKEN[name])
+    environment = {VARIABLE: json.dumps(policy), "VLLM_NO_USAGE_STATS": "1"}
+    if Path(model).is_dir():
+        environment["HF_HUB_OFFLINE"] = "1"
+    if key is not None:
+        environment[_KEY_VARIABLE] = key
+    command = (
+        *(sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", model),
+        *("--scheduler-cls", SCHEDULER, "--no-async-scheduling"),
+        *("--host", host, "--port", str(port)),
+        *more,
+    )
+    shown = f"[{host}]" if ":" in host else host
+    return Launch(command, environment, f"http://{shown}:{port}", dict(policy))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; no name but ``localhost`` is looked up."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
