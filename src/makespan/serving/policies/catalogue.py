@@ -10,10 +10,12 @@ from typing import Final
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.admission import Aggressive, Conservative, TrueLengths
+from makespan.serving.policies.autellix import Autellix
 from makespan.serving.policies.batchllm import BatchLLM
 from makespan.serving.policies.continuum import Continuum
 from makespan.serving.policies.hexgen import by_name as hexgen
 from makespan.serving.policies.hexgen.baselines import QueryDeadline
+from makespan.serving.policies.jitserve import by_name as jitserve
 from makespan.serving.policies.ordering import (
     EarliestDeadline,
     Priority,
@@ -22,6 +24,8 @@ from makespan.serving.policies.ordering import (
     ShortestRemaining,
 )
 from makespan.serving.policies.past_future import PastFuture
+from makespan.serving.policies.predicted import LearnedRanks, ShortestPredicted
+from makespan.serving.policies.slos_serve import SlosServe
 from makespan.serving.policy import Policy
 from makespan.serving.workload import Workload
 
@@ -88,6 +92,34 @@ POLICIES: Final = {
             "least-slack-oracle",
             lambda w, c, _s: hexgen.least_slack(w, c),
             "the query first with the least time to spare, knowing all calls and lengths",
+            True,
+        ),
+        Entry(
+            "jitserve",
+            lambda w, c, _s: jitserve.jitserve(w, c),
+            "the batch by goodput per second of service, in frames",
+        ),
+        Entry(
+            "jitserve-artifact",
+            lambda w, c, _s: jitserve.artifact(w, c),
+            "the same by the rewards of the authors' code",
+        ),
+        Entry("sjf", lambda _w, _c, _s: ShortestPredicted(), "the shortest predicted output first"),
+        Entry(
+            "ltr",
+            lambda _w, _c, _s: LearnedRanks(),
+            "the same, preempting by it, who has waited long first",
+        ),
+        Entry("autellix", lambda _w, _c, _s: Autellix(), "programs that got little service first"),
+        Entry(
+            "slos-serve",
+            lambda w, _c, _s: SlosServe(w),
+            "plans who can be in time; the others behind",
+        ),
+        Entry(
+            "jitserve-oracle",
+            lambda w, c, _s: jitserve.oracle(w, c),
+            "JITServe knowing all lengths and tasks",
             True,
         ),
         Entry(

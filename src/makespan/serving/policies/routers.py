@@ -9,6 +9,7 @@ from typing import Final
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.hexgen import by_name as hexgen
+from makespan.serving.policies.jitserve.router import PowerOfK
 from makespan.serving.policies.llumnix.dispatch import Dispatch
 from makespan.serving.policies.llumnix.pairing import Pairing
 from makespan.serving.policies.llumnix.router import Llumnix
@@ -126,6 +127,12 @@ ROUTERS: Final = {
             "least-seconds",
             lambda w, c, _s: hexgen.least_seconds(w, c),
             "to where it ends first by the mean times of stages",
+        ),
+        RouterEntry(
+            "jitserve",
+            lambda _w, _c, s: PowerOfK(seed=s),
+            "two engines may serve it, the first that can does",
+            moves=True,
         ),
         RouterEntry(
             "least-work-oracle",
