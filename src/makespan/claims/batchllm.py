@@ -96,8 +96,8 @@ SYSTEM = System(
             "only part of the prefixes, and changes no answer.",
             source=_PAPER,
             experiment=f"{_HERE}:serve_for_real",
-            measured_as="A real vLLM on a CPU with a small model, 64 requests in 8 groups (quick: "
-            "32 in 4), prefix 512 and suffix 32 tokens in the mean, memory for about a third of the "
+            measured_as="A real vLLM on a CPU with a small model, 48 requests in 6 groups (quick: "
+            "24 in 3), prefix 384 and suffix 32 tokens in the mean, memory for about a third of the "
             "prefixes: BatchLLM as scheduler and arrival order, twice each; total time, prompt "
             "tokens found in the cache, and greedy answers token by token.",
             tolerance="reproduced if it is at least 1.2 times as fast, finds at least 95 % of the "

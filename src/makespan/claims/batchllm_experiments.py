@@ -290,20 +290,20 @@ def serve_for_real(given: Conditions) -> Measurement:
     from makespan.serving.workloads.catalogue import generate
     from makespan.serving.workloads.transform import set_cap
 
-    groups = 4 if given.quick else 8
+    groups = 3 if given.quick else 6
     load = generate(
         "offline-batch",
         {
-            "requests": 8 * groups, "degree": 8, "prefix_tokens": 512, "suffix_tokens": 32,
+            "requests": 8 * groups, "degree": 8, "prefix_tokens": 384, "suffix_tokens": 32,
             "output_tokens": 8, "spread": 0.2, "grain": 32,
         },
         seed=given.seed,
     )  # fmt: skip
     load = set_cap(load, int(load.output.max()))
     plan = plan_workload(load, block_size=32)
-    # A third of the prefixes, which have sixteen blocks each.
+    # A third of the prefixes, which have twelve blocks each.
     settings = EngineSettings(
-        blocks=16 * groups // 3 + 8, block_size=32, max_num_batched_tokens=512, max_num_seqs=6
+        blocks=4 * groups + 8, block_size=32, max_num_batched_tokens=512, max_num_seqs=6
     )
     arms: dict[str, Callable[[], Policy]] = {
         "arrival order": Policy,
@@ -316,11 +316,11 @@ def serve_for_real(given: Conditions) -> Measurement:
         said = {}
         for turn in range(2):
             for name, make in arms.items():
-                record, said[name, turn] = engine.serve(load, make, time_limit=150.0)
+                record, said[name, turn] = engine.serve(load, make, time_limit=200.0)
                 if not record.finished.all():
                     return Measurement(
                         Verdict.UNCONFIRMED, {},
-                        "The engine with MAKESPAN_MODEL did not end in 150 s; is the machine busy?",
+                        "The engine with MAKESPAN_MODEL did not end in 200 s; is the machine busy?",
                     )  # fmt: skip
                 seconds[name].append(record.makespan / 1e12)
                 hits[name] = int(record.hit.sum())

@@ -14,6 +14,7 @@ SHIPPED: Final = (
     "makespan.claims.smtt_eddc_mddc:SYSTEM",
     "makespan.claims.past_future:SYSTEM",
     "makespan.claims.batchllm:SYSTEM",
+    "makespan.claims.continuum:SYSTEM",
 )
 """Where each system is declared; to remove one, delete its module and its line here."""
 
