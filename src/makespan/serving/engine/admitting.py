@@ -43,6 +43,8 @@ def _drop(engine: Instance, request: int) -> None:
 
 def asks_again(engine: Instance) -> bool:
     """Whether the head of the queue may be admitted though nothing has happened."""
+    if len(engine.batch) + engine.seats >= engine.settings.max_num_seqs:
+        return False
     hooks = engine.hooks
     if hooks.time_varying or (hooks.order and engine.changed):
         return True
@@ -61,7 +63,7 @@ def admit(engine: Instance, budget: int, step: StepSums) -> None:
             break
         if engine.refused and not asks_again(engine):
             break
-        if hooks.order and (engine.changed or (hooks.time_varying and not ordered)):
+        if hooks.order and not ordered and (engine.changed or hooks.time_varying):
             _order(engine)
             engine.changed = engine.refused = False
             ordered = True
@@ -76,7 +78,7 @@ def admit(engine: Instance, budget: int, step: StepSums) -> None:
             engine.refused = True
             break
         queue.popleft()
-        engine.stirred = True
+        engine.stirred = engine.changed = True
         engine.admissions += 1
         engine.batch[request] = engine.admissions
         engine.note(Kind.ADMIT, request)

@@ -199,18 +199,21 @@ class Instance(Sharing):
             return NEVER
         self.events += 1
         hooks = self.hooks
+        asks = False
         if self.queue and (hooks.drop or hooks.interrupt):
             if self.stirred or hooks.time_varying:
                 ask(self)
             if not self.batch and not self.queue:
                 return NEVER
-        idle = not self.queue or (self.refused and not asks_again(self))
+            asks = self.stirred or hooks.time_varying
+        idle = not self.queue or (self.refused and not asks and not asks_again(self))
         settled = self.partial is None and not self.lag
         if idle and settled and self.cohort.base and self._plan():
             assert self.glide is not None
             return self.glide.end
-        while (end := self._step()) == NEVER and self.squeezed:
-            pass  # all who came before the one that gave up gave up, too: begin again
+        end = self._step()
+        if end == NEVER and self.squeezed:
+            return self.schedule()  # all before the one that gave up gave up, too: begin again
         return end
 
     def preempt(self, victim: int, advanced: int) -> None:
