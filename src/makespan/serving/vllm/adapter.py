@@ -221,8 +221,7 @@ class Step:
     preempted
         Requests that lost their memory, in the order in which they did.
     dropped
-        Requests that the scheduler itself has ended before the step; and those that ended with
-        the last one.
+        Requests that a policy has given up, in the order in which it did.
     plan
         vLLM's own object.
     """
@@ -329,7 +328,7 @@ class Scheduling:
         return Step(
             plan.num_scheduled_tokens,
             tuple(self._preempted),
-            tuple(plan.finished_req_ids),
+            tuple(getattr(self.scheduler, "dropped", ())),
             plan,
         )
 

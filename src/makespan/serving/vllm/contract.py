@@ -121,7 +121,6 @@ OUTPUT: Final = (
     Part("num_scheduled_tokens", "new tokens by request id, in the order of scheduling"),
     Part("total_num_scheduled_tokens", "their sum"),
     Part("preempted_req_ids", "who lost its memory in this step"),
-    Part("finished_req_ids", "who ended since the last step"),
 )
 """What the plan of a step must have."""
 

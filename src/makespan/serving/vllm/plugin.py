@@ -109,6 +109,8 @@ def _scheduler(
         ----------
         deciding
             The policy and what it has decided.
+        dropped
+            Ids of the requests that it has given up before the last step, in order.
         """
 
         deciding: Deciding
@@ -128,7 +130,9 @@ def _scheduler(
                 setattr(coordinator, name, self._gated(getattr(coordinator, name)))
             # The victim that has been lent the least urgent priority, and its own.
             self._lent: tuple[Any, int] | None = None
-            self._dropped: list[Any] = []
+            self.dropped: list[str] = []
+            # Of all that were given up: those whose clients have not been told.
+            self._untold: list[Any] = []
             self._updating = False
             clock = ServerClock()
             self._rule(*live(self.vllm_config, clock), clock)
@@ -160,6 +164,7 @@ def _scheduler(
         def schedule(self, *rest: Any, **named: Any) -> Any:
             deciding = self.deciding
             whole = self.max_num_scheduled_tokens
+            self.dropped = []
             budget = deciding.begin()
             if budget is not None:
                 self.max_num_scheduled_tokens = min(budget, whole)
@@ -179,7 +184,7 @@ def _scheduler(
             finally:
                 self._updating = False
             self.deciding.settle()
-            for request in self._dropped:
+            for request in self._untold:
                 # Nobody else tells the client of a request that the scheduler itself ends.
                 box = told.setdefault(request.client_index, outputs(outputs=[]))
                 box.outputs.append(
@@ -191,7 +196,7 @@ def _scheduler(
                         trace_headers=request.trace_headers,
                     )
                 )
-            self._dropped.clear()
+            self._untold.clear()
             return told
 
         def add_request(self, request: Any) -> None:
@@ -235,7 +240,8 @@ def _scheduler(
             self.policy = rules.PRIORITY if self.deciding.hooks.victim else rules.FCFS
 
         def _drop(self, names: Sequence[str]) -> None:
-            self._dropped += [self.requests[name] for name in names]
+            self.dropped += names
+            self._untold += [self.requests[name] for name in names]
             super().finish_requests(names, aborted)
 
         def _interrupt(self, request: Any) -> None:

@@ -120,8 +120,7 @@ class StockEngine:
             return self._idle()
         step = self.scheduling.schedule()
         for name in step.dropped:
-            if name in self._live:
-                self._book.drop(self._live.pop(name)[0], self.now)
+            self._book.drop(self._live.pop(name)[0], self.now)
         for name in step.preempted:
             self._book.preempt(self._live[name][0], self.now)
         if step.tokens:
