@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from makespan.core.errors import EngineError, MakespanError, OptionError
+from makespan.core.errors import MakespanError, OptionError
 from makespan.core.problem import Problem
 from makespan.core.result import Result
-from makespan.solvers.distributed.ray_link import connected, lost
-
-_RETRIES: Final = 5
+from makespan.solvers.distributed.jobs import each_once
+from makespan.solvers.distributed.ray_link import connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +84,9 @@ def sweep(
             options = {"num_cpus": run.threads, "max_retries": 0, "scheduling_strategy": "SPREAD"}
             return remote.options(**options).remote(stored[run.problem], run)
 
-        waiting = {submit(run): (run, 1) for run in listed}
-        try:
-            while waiting:
-                (done,), _ = ray.wait(list(waiting), num_returns=1)
-                run, attempts = waiting.pop(done)
-                try:
-                    result, error, node = ray.get(done)
-                except Exception as failure:
-                    if not lost(ray, failure) or attempts > _RETRIES:
-                        raise EngineError(f"{run} failed on the cluster: {failure}") from failure
-                    waiting[submit(run)] = (run, attempts + 1)
-                    continue
-                yield RunResult(run, result, error, node, attempts)
-        finally:
-            for reference in waiting:
-                ray.cancel(reference, force=True)
+        for done in each_once(ray, submit, listed):
+            result, error, node = done.value
+            yield RunResult(done.job, result, error, node, done.attempts)
 
 
 def _solve(problem: Problem, run: Run) -> tuple[Result | None, str, str]:
