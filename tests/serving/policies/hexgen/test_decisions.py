@@ -17,7 +17,7 @@ from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.reference import Reference
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.policies.hexgen.baselines import LeastSlack, QueryDeadline, UpwardRank
-from makespan.serving.policies.hexgen.budget import due_dates
+from makespan.serving.policies.hexgen.budget import Budgets, due_dates
 from makespan.serving.policies.hexgen.profile import Profile
 from makespan.serving.policies.hexgen.routing import LeastSeconds, Rule, Work, WorkloadBalance
 from makespan.serving.policies.hexgen.urgency import Late, Urgency
@@ -53,7 +53,7 @@ def test_the_order_is_by_urgency_and_time_does_not_change_it(
     """Sorting by U anew at any later time gives the order of the arrivals."""
     sent = {r: second * PICOSECONDS for r, second in dict(calls).items()}
     view = View(sent, index=engine)
-    policy = Urgency(LOAD, published(), CHESS, late=late)
+    policy = Urgency(Budgets(LOAD, published(), CHESS), late=late)
     for r in sent:
         policy.arrived(r, view)  # type: ignore[arg-type]
     order = policy.order(list(sent), view)  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def test_the_order_is_by_urgency_and_time_does_not_change_it(
 def test_of_equal_urgency_the_later_query_goes_first() -> None:
     """Budgets below 0 are all 0; how late a query is decides among them, then arrival."""
     load = chain(["retriever", "keywords", "candidate"], 1.0)
-    policy = Urgency(load, published(), CHESS)
+    policy = Urgency(Budgets(load, published(), CHESS))
     # The same stage of the same query, sent when it was late already, would tie but for lateness.
     view = View({1: 100 * PICOSECONDS, 2: 100 * PICOSECONDS})
     for r in (1, 2):
@@ -81,7 +81,7 @@ def test_who_lost_its_memory_goes_first_and_who_is_due_never_last() -> None:
     slo = LOAD.slo.copy()
     slo[3] = -1
     load = replace(LOAD, slo=slo)
-    policy = Urgency(load, published(), CHESS)
+    policy = Urgency(Budgets(load, published(), CHESS))
     view = View(dict.fromkeys(range(6), 0), lost={5})
     for r in range(6):
         policy.arrived(r, view)  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ def test_who_lost_its_memory_goes_first_and_who_is_due_never_last() -> None:
 def test_the_policy_measures_service_and_not_waiting() -> None:
     """From admission to the end; an idle engine admits as soon as it is free."""
     profile = Profile.published(GPUS, learn=0.5)
-    policy = Urgency(LOAD, profile, CHESS)
+    policy = Urgency(Budgets(LOAD, profile, CHESS))
     view: Any = View({0: 0, 1: 0, 2: 12 * PICOSECONDS})
 
     def learnt(request: int, end: int, took: float) -> None:
@@ -154,7 +154,7 @@ def watched(alpha: float, rule: Rule = "outstanding", seed: int = 0) -> Watched:
     router = Watched(load, published(learn=0.0), alpha=alpha, rule=rule)
     router.choices = []
     record = simulate_serving(
-        policy=lambda: Urgency(load, router.profile, CHESS), router=router, **fleet(load)
+        policy=lambda: Urgency(Budgets(load, router.profile, CHESS)), router=router, **fleet(load)
     )
     assert record.finished.all()
     return router
@@ -215,7 +215,7 @@ def test_senseless_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
         WorkloadBalance(queries(1), published(), **options)
     with pytest.raises(OptionError):
-        Urgency(LOAD, published(), CHESS, late="never")  # type: ignore[arg-type]
+        Urgency(Budgets(LOAD, published(), CHESS), late="never")  # type: ignore[arg-type]
 
 
 def arms(load: Any) -> dict[str, dict[str, Any]]:
@@ -223,7 +223,7 @@ def arms(load: Any) -> dict[str, dict[str, Any]]:
     profile = published()
     return {
         "urgency": {
-            "policy": lambda: Urgency(load, profile, CHESS),
+            "policy": lambda: Urgency(Budgets(load, profile, CHESS)),
             "router": WorkloadBalance(load, profile),
         },
         "query deadlines": {
@@ -231,7 +231,7 @@ def arms(load: Any) -> dict[str, dict[str, Any]]:
             "router": LeastSeconds(load, profile),
         },
         "ranks": {
-            "policy": lambda: UpwardRank(load, profile, CHESS),
+            "policy": lambda: UpwardRank(Budgets(load, profile, CHESS)),
             "router": RoundRobin(),
         },
         "slack": {

@@ -84,6 +84,14 @@ def test_the_profile_follows_completions(first: float, seen: list[float]) -> Non
     assert other.seconds("a", 5, 0) == fixed.seconds("a", 5, 0) == first
 
 
+def test_engines_of_a_kind_learn_together() -> None:
+    """What one of them saw by chance would make it look faster than its twin."""
+    profile = published(learn=0.5)
+    profile.observe("revise", 0, 10.0, 10)
+    assert profile.seconds("revise", 1, 0) == profile.seconds("revise", 1, 1) > 6.0
+    assert profile.seconds("revise", 1, 2) == SECONDS["A6000"][3]
+
+
 def test_unknown_stages_are_priced_by_length() -> None:
     """The prompt and the outputs seen; the longer prompt costs more."""
     profile = published()
@@ -101,6 +109,8 @@ def test_senseless_tables_are_refused() -> None:
     for rows, learn in (([], 0.1), ([{"a": 0.0}], 0.1), ([{"a": 1.0}], 1.0)):
         with pytest.raises(OptionError):
             Profile([machine], rows, learn=learn)
+    with pytest.raises(OptionError, match="different times"):
+        Profile([machine, machine], [{"a": 1.0}, {"a": 2.0}])
     for ends in ({"a": ("b",)}, {"c": ("d",)}):
         with pytest.raises(OptionError):
             Workflow(("a",), (1.0,), ends)

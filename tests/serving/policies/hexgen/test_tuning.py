@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.policies.hexgen.budget import Budgets
 from makespan.serving.policies.hexgen.profile import Profile
 from makespan.serving.policies.hexgen.queries import kept_by, query_seconds
 from makespan.serving.policies.hexgen.tuning import TunedBalance, reordered, tune_alpha
@@ -107,7 +108,7 @@ def tuned_run(seed: int) -> tuple[Any, TunedBalance]:
         every=30.0, queries=10, steps=2, refinements=1, replays=1,
     )  # fmt: skip
     record = simulate_serving(
-        policy=lambda: Urgency(load, profile, CHESS), router=router, **fleet(load)
+        policy=lambda: Urgency(Budgets(load, profile, CHESS)), router=router, **fleet(load)
     )
     return record, router
 

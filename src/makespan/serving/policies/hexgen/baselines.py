@@ -9,7 +9,6 @@ from typing import Final
 
 from makespan.serving.policies.hexgen.budget import Budgets, due_dates
 from makespan.serving.policies.hexgen.profile import Profile
-from makespan.serving.policies.hexgen.workflow import Workflow
 from makespan.serving.policies.ordering import ByKey
 from makespan.serving.workload import PICOSECONDS, Workload
 
@@ -42,8 +41,8 @@ class UpwardRank(ByKey):
 
     name = "heft-rank"
 
-    def __init__(self, workload: Workload, profile: Profile, workflow: Workflow) -> None:
-        self.budgets = Budgets(workload, profile, workflow)
+    def __init__(self, budgets: Budgets) -> None:
+        self.budgets = budgets
         super().__init__(self._key)
 
     def _key(self, request: int) -> float:

@@ -13,6 +13,7 @@ from typing import Final
 
 from makespan.serving.cost.step import LinearCost, StepCost
 from makespan.serving.policies.hexgen.baselines import LeastSlack, UpwardRank
+from makespan.serving.policies.hexgen.budget import Budgets
 from makespan.serving.policies.hexgen.profile import Profile
 from makespan.serving.policies.hexgen.routing import LeastSeconds, WorkloadBalance
 from makespan.serving.policies.hexgen.urgency import Urgency
@@ -36,12 +37,13 @@ def _workflow(workload: Workload) -> Workflow:
 def urgency(workload: Workload, cost: StepCost | None) -> Urgency:
     """The queue by urgency, for an engine of these step times."""
     profile = _profile(workload, (cost,) if cost else ())
-    return Urgency(workload, profile.copy(), _workflow(workload))
+    return Urgency(Budgets(workload, profile.copy(), _workflow(workload)))
 
 
 def upward_rank(workload: Workload, cost: StepCost | None) -> UpwardRank:
     """The queue by the work expected behind each call."""
-    return UpwardRank(workload, _profile(workload, (cost,) if cost else ()), _workflow(workload))
+    profile = _profile(workload, (cost,) if cost else ())
+    return UpwardRank(Budgets(workload, profile, _workflow(workload)))
 
 
 def least_slack(workload: Workload, cost: StepCost | None) -> LeastSlack:

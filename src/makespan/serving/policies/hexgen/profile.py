@@ -2,9 +2,9 @@
 
 HexGen-Text2SQL (arXiv 2505.05286, sections 3.2 to 3.4) profiles the mean service time of each stage
 on each kind of GPU; budgets, urgency and dispatch all read that one table. Here it is typed in from
-the authors' code, or estimated from step times, and follows what completions show (an exponentially
-weighted mean; ours: their table is fixed). A stage that the table does not have is priced by its
-prompt and the outputs seen so far.
+the authors' code, or estimated from step times. It can follow what completions show (an
+exponentially weighted mean, for machines whose speed drifts; ours: their table is fixed). A stage
+that the table does not have is priced by its prompt and the outputs seen so far.
 """
 
 from __future__ import annotations
@@ -74,11 +74,13 @@ class Profile:
     Parameters
     ----------
     machines
-        Of every engine; those beyond are taken to be like the last.
+        Of every engine; those of one name are of one kind, those beyond are like the last.
     seconds
         Per machine the mean seconds by stage.
     learn
-        Weight of a completion in the mean that it updates; 0: the table stays.
+        Weight of a completion in the mean that it updates; 0: the table stays. Completions tell
+        service under load, so that busy machines look slow and dispatch turns away from them, and
+        back: on steady machines a fixed table serves better (docs, HexGen-Text2SQL).
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Profile:
         machines: Sequence[Machine],
         seconds: Sequence[Mapping[str, float]],
         *,
-        learn: float = 0.1,
+        learn: float = 0.0,
     ) -> None:
         if not machines or len(machines) != len(seconds) or not 0.0 <= learn < 1.0:
             raise OptionError(
@@ -96,16 +98,20 @@ class Profile:
         if any(not 0.0 < value < float("inf") for row in seconds for value in row.values()):
             raise OptionError("service times must be above 0 and finite")
         self.machines = tuple(machines)
-        self.table = [dict(row) for row in seconds]
         self.learn = learn
         self.output = _UNKNOWN_OUTPUT
         kinds: dict[str, list[int]] = {}
         for k, machine in enumerate(self.machines):
             kinds.setdefault(machine.name, []).append(k)
         self.kinds = list(kinds.values())
+        rows = {name: dict(seconds[members[0]]) for name, members in kinds.items()}
+        if any(dict(row) != rows[m.name] for m, row in zip(machines, seconds, strict=True)):
+            raise OptionError("machines of one name have different times")
+        # Machines of a kind share their row: what each saw by chance would set them apart.
+        self.table = [rows[machine.name] for machine in self.machines]
 
     @classmethod
-    def published(cls, gpus: Sequence[str], *, learn: float = 0.1) -> Profile:
+    def published(cls, gpus: Sequence[str], *, learn: float = 0.0) -> Profile:
         """The authors' table for engines on A100, A6000 or L40S, by name.
 
         Raises
@@ -129,7 +135,7 @@ class Profile:
         costs: Sequence[StepCost],
         *,
         beside: int = _BESIDE,
-        learn: float = 0.1,
+        learn: float = 0.0,
     ) -> Profile:
         """Times of each stage's mean lengths in a load, from the step times of each engine.
 
@@ -174,17 +180,20 @@ class Profile:
         """The same, averaged over the kinds of machines."""
         total = 0.0
         for members in self.kinds:
-            total += sum(self.seconds(stage, prompt, k) for k in members) / len(members)
+            total += self.seconds(stage, prompt, members[0])
         return total / len(self.kinds)
 
     def expected(self, stage: str) -> float:
         """Mean seconds of a stage to come, of whose prompt nothing is known; 0 if it is unknown."""
-        known = [[self.table[k][stage] for k in ks if stage in self.table[k]] for ks in self.kinds]
-        means = [sum(values) / len(values) for values in known if values]
-        return sum(means) / len(means) if means else 0.0
+        rows = [self.table[members[0]] for members in self.kinds]
+        known = [row[stage] for row in rows if stage in row]
+        return sum(known) / len(known) if known else 0.0
 
     def observe(self, stage: str, engine: int, seconds: float, output: int) -> None:
-        """A call of the stage took so long on the engine, and had so many tokens of output."""
+        """A call of the stage took so long on the engine, and had so many tokens of output.
+
+        Engines of the same kind learn from it, too.
+        """
         k = min(engine, len(self.machines) - 1)
         known = self.table[k].get(stage)
         if known is None:

@@ -23,6 +23,7 @@ import numpy as np
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.policies.hexgen.budget import Budgets
 from makespan.serving.policies.hexgen.profile import Profile
 from makespan.serving.policies.hexgen.queries import kept_by, query_seconds
 from makespan.serving.policies.hexgen.routing import ALPHA, Rule, WorkloadBalance
@@ -78,7 +79,7 @@ def tune_alpha(
     refinements: int = 4,
     replays: int = 3,
     rule: Rule = "outstanding",
-    policy: Callable[[Profile], Policy] | None = None,
+    policy: Callable[[Budgets], Policy] = Urgency,
     seed: int = 0,
 ) -> Tuned:
     """The alpha under which a load is served best by these engines; deterministic.
@@ -92,7 +93,7 @@ def tune_alpha(
     replays
         Replays of each trial: the load, and others with its queries in another order.
     policy
-        Makes the policy of an engine; by default urgency.
+        Makes the policy of an engine.
 
     Raises
     ------
@@ -118,11 +119,12 @@ def tune_alpha(
 
     def _replay(load: Workload, alpha: float) -> tuple[float, float]:
         known = profile.copy()
+        budgets = Budgets(load, known, workflow)
         record = simulate_serving(
             load,
             settings,
             costs,
-            policy=lambda: policy(known) if policy else Urgency(load, known, workflow),
+            policy=lambda: policy(budgets),
             router=WorkloadBalance(load, known, alpha=alpha, rule=rule),
         )
         return _kept(record.workload, attained(record)), kept_by(query_seconds(record), 0.95)

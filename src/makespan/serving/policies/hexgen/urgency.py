@@ -19,10 +19,8 @@ from typing import Literal
 
 from makespan.core.errors import OptionError
 from makespan.serving.policies.hexgen.budget import Budgets
-from makespan.serving.policies.hexgen.profile import Profile
-from makespan.serving.policies.hexgen.workflow import Workflow
 from makespan.serving.policy import EngineView, Policy
-from makespan.serving.workload import PICOSECONDS, Workload
+from makespan.serving.workload import PICOSECONDS
 
 Late = Literal["clamp", "raw"]
 
@@ -32,28 +30,19 @@ class Urgency(Policy):
 
     Parameters
     ----------
-    profile
-        Service times, shared with the router of the fleet or the engine's own; completions seen
-        here update it.
+    budgets
+        Those of the fleet or of the engine alone; completions seen here update their profile.
     late
         "clamp" takes budgets below 0 for 0; "raw" leaves them, as the authors' simulator does.
     """
 
     name = "hexgen-urgency"
 
-    def __init__(
-        self,
-        workload: Workload,
-        profile: Profile,
-        workflow: Workflow,
-        *,
-        late: Late = "clamp",
-    ) -> None:
+    def __init__(self, budgets: Budgets, *, late: Late = "clamp") -> None:
         if late not in ("clamp", "raw"):
             raise OptionError(f"late is {late!r}", hint="clamp or raw")
         self.late = late
-        self.profile = profile
-        self.budgets = Budgets(workload, profile, workflow)
+        self.budgets, self.profile = budgets, budgets.profile
         self.keys: dict[int, tuple[float, float, int, int]] = {}
         self.begun: dict[int, int] = {}
         self.idle_since = 0
