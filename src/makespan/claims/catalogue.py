@@ -13,6 +13,7 @@ SHIPPED: Final = (
     "makespan.claims.blocking_job_shop:SYSTEM",
     "makespan.claims.smtt_eddc_mddc:SYSTEM",
     "makespan.claims.past_future:SYSTEM",
+    "makespan.claims.hexgen_text2sql:SYSTEM",
     "makespan.claims.batchllm:SYSTEM",
     "makespan.claims.continuum:SYSTEM",
 )
