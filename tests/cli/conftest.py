@@ -50,6 +50,8 @@ def checked() -> Check:
             branch["$ref"] = "#/$defs/simulateLike"
         if name == "simulate" and "capacities" in document:
             branch["$ref"] = "#/$defs/simulateCapacity"
+        if name == "simulate" and "axes" in document:
+            branch["$ref"] = "#/$defs/simulateSweep"
         jsonschema.Draft202012Validator(branch).validate(document)
         validator.validate(document)
         return document

@@ -48,7 +48,7 @@ def test_the_manual_describes_every_field(command: str) -> None:
         assert f"`{field}`" in MANUAL or f"`{field}." in MANUAL, field
 
 
-@pytest.mark.parametrize("variant", ["simulateLike", "simulateCapacity"])
+@pytest.mark.parametrize("variant", ["simulateLike", "simulateCapacity", "simulateSweep"])
 def test_the_manual_describes_variants(variant: str) -> None:
     """The fields of documents that an option gives a command instead of its usual ones."""
     for field in _fields(CONTRACT["$defs"][variant]):

@@ -171,10 +171,46 @@ def serving(
             help="Part of the load, from its beginning, that does not count for --goal.",
         ),
     ] = 0.1,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_STUDY,
+            metavar="AXIS=A,B,...",
+            help="Simulate every combination of values: load=0.5,0.9; may be given several times, "
+            "for policy, router, rate, load, instances, gpu, blocks and others.",
+            show_default=False,
+        ),
+    ] = None,
+    results: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_STUDY,
+            metavar="FILE.jsonl",
+            help="Write each result of --sweep as it comes, and take from the file what is there.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=_STUDY, metavar="N", min=1, help="Processes that --sweep uses."
+        ),
+    ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_STUDY,
+            metavar="ADDRESS",
+            help="Ray cluster that --sweep uses instead: auto, host:port, ray://..., or local for "
+            "one of this machine alone.",
+        ),
+    ] = None,
     seeds: Annotated[
         int,
         typer.Option(
-            rich_help_panel=_STUDY, metavar="N", min=1, help="So many seeds, from --seed on."
+            rich_help_panel=_STUDY,
+            metavar="N",
+            min=1,
+            help="Seeds of --capacity and --sweep, from --seed on.",
         ),
     ] = 1,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of all that is drawn.", min=0)] = 0,
@@ -252,6 +288,28 @@ def serving(
             session.emit(_fidelity.document(found, seed))
             return
         names = list(dict.fromkeys([policy, *(compare.split(",") if compare else ())]))
+        if sweep:
+            from makespan.cli import _sweep
+            from makespan.serving.sweep import CaseResult
+
+            cases = _sweep.cases_of(scenario, sweep, names, router=router, seeds=seeds)
+            done: list[CaseResult] = []
+            try:
+                _sweep.run(
+                    scenario,
+                    cases,
+                    done,
+                    results=results,
+                    workers=workers,
+                    ray=ray,
+                    note=session.note,
+                )
+            finally:
+                # An interruption shows what there is.
+                if done:
+                    session.print(_sweep.report(cases, done))
+            session.emit(_sweep.document(cases, done, results))
+            return
         if capacity:
             from makespan.cli import _capacity
 
