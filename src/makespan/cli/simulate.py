@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import typer
 
 from makespan.cli import _options
 from makespan.cli._files import STDOUT, check_targets, write_text
 from makespan.cli._session import Session
+from makespan.core.errors import OptionError
 
 app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
 
@@ -252,6 +254,18 @@ def serving(
 
         files = {"--html": html, "--perfetto": perfetto}
         check_targets({**files, "--json": json})
+        _one_study(
+            {"--like": like, "--sweep": sweep, "--capacity": capacity},
+            {
+                "--html": html,
+                "--perfetto": perfetto,
+                "--goal": goal,
+                "--seeds": seeds > 1,
+                "--results": results,
+                "--ray": ray,
+                "--workers": workers > 1,
+            },
+        )
         scenario = Scenario(
             trace=sys.stdin.buffer if trace == STDOUT else trace,
             generate=generate,
@@ -341,3 +355,37 @@ def serving(
         for option, target in written.items():
             write_text(target, drawing(option, setup, arms, seed), option)
         session.emit(document(setup, arms, seed, written))
+
+
+_BELONG: Final = {
+    "--goal": ("--capacity",),
+    "--seeds": ("--capacity", "--sweep"),
+    "--results": ("--sweep",),
+    "--ray": ("--sweep",),
+    "--workers": ("--sweep",),
+}
+"""Options that mean nothing but with one of some others."""
+
+
+def _one_study(studies: Mapping[str, object], others: Mapping[str, object]) -> None:
+    """Refuse options that would be passed over: a user who gave one expects something of it.
+
+    Raises
+    ------
+    OptionError
+        If two studies are asked for, or an option without the study that it belongs to.
+    """
+    asked = [name for name, value in studies.items() if value]
+    if len(asked) > 1:
+        raise OptionError(f"{asked[0]} and {asked[1]} are two studies", hint="ask for one")
+    for name in (name for name, value in others.items() if value):
+        if name in _BELONG:
+            if not set(asked) & set(_BELONG[name]):
+                raise OptionError(
+                    f"{name} means nothing here", hint=f"it goes with {' or '.join(_BELONG[name])}"
+                )
+        elif asked:
+            raise OptionError(
+                f"{name} shows policies on a load, which {asked[0]} does not",
+                hint=f"leave out {asked[0]}",
+            )
