@@ -179,6 +179,7 @@ class RealFleet:
         router: Router | None = None,
         handing: Handing | None = None,
         time_limit: float | None = None,
+        prompts: Sequence[Sequence[int]] | None = None,
     ) -> FleetRun:
         """Serve a workload in real time, from empty prefix caches.
 
@@ -190,14 +191,18 @@ class RealFleet:
             How the router's moves are carried out: live if None.
         time_limit
             In seconds; what has not ended by then has the fate ``UNFINISHED``.
+        prompts
+            Tokens of every prompt; if None, they are made up so as to share what the workload says.
         """
+        if prompts is not None and [len(p) for p in prompts] != workload.prompt.tolist():
+            raise OptionError("the prompts are not as many or as long as the workload says")
         router, handing = router or Router(), handing or Handing()
         if router.poll is not None and handing.mode == "live" and not self._caching:
             raise OptionError(
                 "live hand-over computes ahead into the prefix cache, which is off",
                 hint="set enable_prefix_caching, or hand over with mode='blocking'",
             )
-        serving = Serving(workload, self._ends, self._ready, router, handing)
+        serving = Serving(workload, self._ends, self._ready, router, handing, prompts)
         return serving.run(time_limit)
 
     def _await_ready(self) -> list[say.Ready]:

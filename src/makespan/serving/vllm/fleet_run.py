@@ -48,6 +48,8 @@ class Serving:
     ----------
     ends
         Connections to the engines, each of which has said that it is ready.
+    prompts
+        Tokens of the prompts, if the load does not make them.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Serving:
         ready: Sequence[say.Ready],
         router: Router,
         handing: Handing,
+        prompts: Sequence[Sequence[int]] | None = None,
     ) -> None:
         self.requests = Requests(load)
         self.engines = [
@@ -71,6 +74,8 @@ class Serving:
         self._arrivals = Arrivals(load)
         self._tokens = Tokens(load, vocabulary=_shared_vocabulary(ready))
         self._prompts: dict[int, list[int]] = {}
+        if prompts is not None:
+            self._prompts.update((r, list(prompt)) for r, prompt in enumerate(prompts))
         self._handovers = Handovers(self, handing)
         self._instance = np.full(load.count, -1, dtype=np.int64)
         self._name = f"{len(ends)} x {ready[0].name}"
