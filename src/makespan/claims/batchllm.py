@@ -97,9 +97,9 @@ SYSTEM = System(
             source=_PAPER,
             experiment=f"{_HERE}:serve_for_real",
             measured_as="A real vLLM on a CPU with a small model, 48 requests in 6 groups (quick: "
-            "24 in 3), prefix 384 and suffix 32 tokens in the mean, memory for about a third of the "
-            "prefixes: BatchLLM as scheduler and arrival order, twice each; total time, prompt "
-            "tokens found in the cache, and greedy answers token by token.",
+            "24 in 3), prefix 384 and suffix 32 tokens in the mean, memory for a third of the "
+            "prefixes and a little more: BatchLLM as scheduler and arrival order, twice each; "
+            "total time, prompt tokens found in the cache, and greedy answers token by token.",
             tolerance="reproduced if it is at least 1.2 times as fast, finds at least 95 % of the "
             "planned savings, and every answer equals that of arrival order; partly if the first "
             "two hold.",

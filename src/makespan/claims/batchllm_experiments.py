@@ -193,7 +193,7 @@ def compare_batching(given: Conditions) -> Measurement:
         f"{min(more):.2f} to {max(more):.2f} times the tokens per step and {min(faster):.2f} to "
         f"{max(faster):.2f} times the throughput of 256 sequences and 2,048 tokens. With the same "
         "wide limits the engine's own admission computes as many tokens per step; what admission "
-        "by memory adds there is that nobody is preempted and that prompts come in bursts.",
+        "by memory adds there is that fewer are preempted and that prompts come in bursts.",
         seeds=(given.seed,),
     )
 
@@ -252,11 +252,11 @@ class _Case:
             ("BatchLLM", (WIDE, lambda: BatchLLM(load, plan))),
         ]
         if main:
-            none = plan_workload(load, grouping="none")
+            none = plan_workload(load, grouping="none", ordering="arrival")
             greedy = plan_workload(load, grouping="greedy")
             by_tree = plan_workload(load, ordering="tree")
             arms += [
-                ("it without groups", (WIDE, lambda: BatchLLM(load, none))),
+                ("it in arrival order", (WIDE, lambda: BatchLLM(load, none))),
                 ("it with greedy groups", (WIDE, lambda: BatchLLM(load, greedy))),
                 ("it without order by ratio", (WIDE, lambda: BatchLLM(load, by_tree))),
                 (

@@ -12,6 +12,9 @@ from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.admission import Aggressive, Conservative, TrueLengths
 from makespan.serving.policies.autellix import Autellix
 from makespan.serving.policies.batchllm import BatchLLM
+from makespan.serving.policies.batchllm.orders import depth_first, lexicographic, ranks
+from makespan.serving.policies.batchllm.planning import workload_tree
+from makespan.serving.policies.batchllm.policy import InOrder
 from makespan.serving.policies.continuum import Continuum
 from makespan.serving.policies.hexgen import by_name as hexgen
 from makespan.serving.policies.hexgen.baselines import QueryDeadline
@@ -66,6 +69,16 @@ POLICIES: Final = {
             "batchllm",
             lambda w, _c, _s: BatchLLM(w),
             "an offline batch in groups with a prefix in common, admitted by memory",
+        ),
+        Entry(
+            "prefix-sort",
+            lambda w, _c, _s: InOrder(ranks(lexicographic(workload_tree(w)))),
+            "an offline batch sorted by its prompts",
+        ),
+        Entry(
+            "prefix-tree",
+            lambda w, _c, _s: InOrder(ranks(depth_first(workload_tree(w)))),
+            "an offline batch along its prefix tree, the largest branch first",
         ),
         Entry(
             "continuum",
