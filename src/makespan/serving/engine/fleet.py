@@ -76,6 +76,7 @@ class Fleet:
         if elastic and elastic.initial > len(settings):
             raise OptionError(f"{elastic.initial} of {len(settings)} engines on at the beginning")
         self.now = 0
+        self.coming = 0  # requests with parents that are on their way
         self.refused: list[int] = []
         self.dropped: list[int] = []
         self.handed = 0
@@ -131,10 +132,13 @@ class Fleet:
             if events and events[0] < sent:
                 time, kind, index, version = heapq.heappop(events)
                 if kind == _ARRIVAL:
+                    self.coming -= 1
                     self._arrive(index, time)
                 elif kind in (_TOLD, _READY, _POLL, _COPIED):
-                    self._between(index, kind, time)
-                    if kind == _POLL and poll and (events or at < count):
+                    if kind != _POLL:
+                        self._between(index, kind, time)
+                    elif poll and (at < count or self._active()):
+                        self._between(index, kind, time)
                         heapq.heappush(events, (time + poll, _POLL, 0, 0))
                 elif version == self.version[index] or kind == _WAKE:
                     self._happen(self.engines[index], kind, time, version)
@@ -177,6 +181,12 @@ class Fleet:
             engine.reconsider()
             if not self.pending[index]:
                 self._post(engine, time, _LAUNCH)
+
+    def _active(self) -> bool:
+        """Whether there is anything left to serve of what has been released."""
+        return bool(
+            self.coming or self.moves.transfers or any(engine.load for engine in self.engines)
+        )
 
     def _between(self, index: int, kind: int, time: int) -> None:
         """What happens between engines."""
@@ -267,6 +277,7 @@ class Fleet:
             self.waits[child] -= 1
             self.earliest[child] = max(self.earliest[child], time + delay)
             if not self.waits[child]:
+                self.coming += 1
                 heapq.heappush(self.events, (self.earliest[child], _ARRIVAL, child, 0))
 
     def _arrive(self, request: int, time: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.plain import PlainInstance
@@ -54,7 +55,12 @@ class Reference:
             PlainInstance(i, self.requests, one, model, policy())
             for i, (one, model) in enumerate(zip(settings, cost, strict=True))
         ]
-        first = int(workload.arrival[0]) if workload.count else 0
+        self.unsent = dict.fromkeys(range(workload.count))
+        ptr = workload.parent_ptr.tolist()
+        pairs = list(zip(workload.parent.tolist(), workload.delay.tolist(), strict=True))
+        self.waits_for = [pairs[a:b] for a, b in pairwise(ptr)]
+        self.earliest: list[int] = workload.arrival.tolist()
+        first = self.earliest[0] if workload.count else 0
         on = elastic.initial if elastic else len(self.engines)
         self.power = ["on" if i < on else "off" for i in range(len(self.engines))]
         self.since = [first] * len(self.engines)
@@ -85,15 +91,9 @@ class Reference:
     def run(self) -> Reference:
         """Serve everything."""
         workload, state = self.workload, self.requests
-        sent = [False] * workload.count
         poll = self.router.poll
         while True:
-            coming = [
-                (time, r)
-                for r in range(workload.count)
-                if not sent[r] and (time := self.ready(r)) is not None
-            ]
-            times = [time for time, _ in coming]
+            times = self.coming()
             times += [e.now for e in self.engines if e.flight]
             times += [u for e in self.engines for u in e.pins.values() if u > self.now]
             times += [e.again for e in self.engines if not e.flight and e.queue and e.again]
@@ -101,7 +101,7 @@ class Reference:
             times += [self.serves[i] for i in self.starting]
             if not times:
                 break
-            if poll:
+            if poll and self.active():
                 times.append(self.asked + poll)
             self.now = time = min(times)
             done: list[int] = []
@@ -110,13 +110,8 @@ class Reference:
                     done += engine.commit()
             for request in sorted(done):
                 self.router.finished(request, self)
-            coming = [
-                (at, r)
-                for r in range(workload.count)
-                if not sent[r] and (at := self.ready(r)) == time
-            ]
-            for _, request in sorted(coming):
-                sent[request] = True
+            for request in [r for r in self.unsent if self.ready(r) == time]:
+                del self.unsent[request]
                 state.arrival[request] = time
                 index = self.router.route(request, self)
                 state.engine[request] = index
@@ -131,7 +126,8 @@ class Reference:
                     self.power[index] = "on"
             if poll and self.asked + poll == time:
                 self.asked = time
-                self.poll()
+                if self.active():
+                    self.poll()
             for transfer in sorted(self.transfers, key=lambda t: t.request):
                 if transfer.until == time:
                     self.advance(transfer)
@@ -151,15 +147,21 @@ class Reference:
                 self.off(index, max([*state.last, self.since[index]]))
         return self
 
+    def coming(self) -> list[int]:
+        """Times of the arrivals that are known."""
+        return [time for r in self.unsent if (time := self.ready(r)) is not None]
+
+    def active(self) -> bool:
+        """Whether there is anything left to serve."""
+        return bool(self.coming() or self.transfers or any(e.load for e in self.engines))
+
     def ready(self, request: int) -> int | None:
         """When a request is sent, as far as that is known."""
-        workload, state = self.workload, self.requests
-        time = int(workload.arrival[request])
-        a, b = workload.parent_ptr[request : request + 2]
-        for parent, delay in zip(workload.parent[a:b], workload.delay[a:b], strict=True):
+        state, time = self.requests, self.earliest[request]
+        for parent, delay in self.waits_for[request]:
             if state.generated[parent] < state.output[parent]:
                 return None
-            time = max(time, state.last[parent] + int(delay))
+            time = max(time, state.last[parent] + delay)
         return time
 
     # Moves.
@@ -255,6 +257,7 @@ class Reference:
         """A stage of copying has ended."""
         request, target = transfer.request, transfer.target
         if transfer.last:
+            transfer.until = -1  # at the next boundary
             transfer.source.release(request)
             target.incoming.append(request)
             return
