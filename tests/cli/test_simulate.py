@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Check, Invoke
-from tests.serving.fidelity.test_fidelity import recorded
+from tests.serving.fidelity.truth import recorded
 
 SMALL = ("simulate", "serving", "--requests", "60", "--blocks", "1500", "--load", "1.2")
 

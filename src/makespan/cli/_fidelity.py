@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import click
+from click.core import ParameterSource
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +17,7 @@ from makespan.core.errors import OptionError
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.step import StepCost
 from makespan.serving.fidelity.fitting import fit_run
+from makespan.serving.fidelity.naming import cost_of_run
 from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay
 from makespan.serving.record import Record
 from makespan.serving.workload import PICOSECONDS
@@ -54,31 +57,41 @@ def likeness(
 ) -> Likeness:
     """Replay a run with a fitted cost model, or with that of the hardware.
 
-    ``cost_of`` gives the latter for a number of GPUs that the experts are spread over; ``trace`` is
-    the load that the run served, if it is at hand, which tells what its prompts share.
+    The latter is of the model and the device that the run names, where the command line names none
+    and they are known; else it is what ``cost_of`` gives for a number of GPUs that the experts are
+    spread over. ``trace`` is the load that the run served, if it is at hand, which tells what its
+    prompts share.
     """
     run = read_recorded_run(path)
     if trace is not None:
         run = run.sharing(read_workload(trace))
     replay = Replay.of(run)
+    known = None if _named() else cost_of_run(run, replay)
+    if known is None and (_named() or calibrate is None):
+        known = cost_of(replay.instances if replay.in_step else 1)
+    if known is not None:
+        kernels = known.kernels
+        replay = replay.with_memory(kernels.device, kernels.shape, kernels.tp)
     half = replay.first_half
     parts = {"all": half | ~half, "first-half": half, "second-half": ~half}
     step_cost: StepCost
     fitted: dict[str, Any] | None = None
     if calibrate is None:
-        cost = cost_of(replay.instances if replay.expert_parallel else 1)
-        step_cost, delay, judged = cost, 0, "all"
-        calibration = cost.calibration.label
+        assert known is not None
+        step_cost, delay, judged = known, 0, "all"
+        calibration = known.calibration.label
     elif calibrate in ("first-half", "all"):
-        fit = fit_run(replay, parts[calibrate], replays=replays, seed=seed)
+        fit = fit_run(replay, parts[calibrate], known, replays=replays, seed=seed)
         step_cost, delay = fit.cost, fit.delay
         judged = "second-half" if calibrate == "first-half" else "all"
-        calibration = f"fitted to the {calibrate.replace('-', ' ')} of {run.workload.name}"
+        prior = "a generic shape" if known is None else known.calibration.label
+        part = calibrate.replace("-", " ")
+        calibration = f"fitted to the {part} of {run.workload.name}, from {prior}"
         fitted = {
+            "prior": prior,
             "knots": list(fit.cost.knots),
-            "times": list(fit.cost.times),
+            "factors": list(fit.cost.factors),
             "per_context": fit.cost.per_context,
-            "per_sequence": fit.cost.per_sequence,
             "per_pair": fit.cost.per_pair,
             "delay": fit.delay,
             "loss": fit.loss,
@@ -89,6 +102,15 @@ def likeness(
     seen, record = replay.simulated(step_cost, delay)
     errors = {name: replay.errors(seen, chosen) for name, chosen in parts.items()}
     return Likeness(run, replay, record, calibration, fitted, errors, judged)
+
+
+def _named() -> bool:
+    """Whether the command line names a model or a device."""
+    context = click.get_current_context(silent=True)
+    return context is not None and any(
+        context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        for name in ("model", "gpu")
+    )
 
 
 def report(found: Likeness) -> RenderableType:

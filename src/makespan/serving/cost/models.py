@@ -235,6 +235,10 @@ MODELS: Final[tuple[ModelShape, ...]] = (
                source=_hub("meta-llama/Llama-3.1-8B")),
     ModelShape("Llama-3.1-70B", 80, 8192, 64, 8, 128, 28_672, 128_256,
                source=_hub("meta-llama/Llama-3.1-70B")),
+    ModelShape("Qwen3-8B", 36, 4096, 32, 8, 128, 12_288, 151_936,
+               source=_hub("Qwen/Qwen3-8B")),
+    ModelShape("Qwen3-32B", 64, 5120, 64, 8, 128, 25_600, 151_936,
+               source=_hub("Qwen/Qwen3-32B")),
     ModelShape("Qwen3-30B-A3B", 48, 2048, 32, 4, 128, 0, 151_936,
                experts=Experts(128, 8, 768), source=_hub("Qwen/Qwen3-30B-A3B")),
     # MXFP4: 4 bits and a shared scale of 8 bits per 32 weights (OCP MX specification, 5.2).

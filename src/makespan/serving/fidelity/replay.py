@@ -1,17 +1,30 @@
-"""Replaying a recorded run: the same requests, sent when the real engine queued them."""
+"""Replaying a recorded run: the same requests, sent when their client sent them.
+
+Latencies count from the queue on, on both sides. An engine queues what has arrived at the boundary
+between two steps, so that the real queue's times are a consequence of its steps: replaying those
+would make requests of the simulation arrive just after a boundary of the real engine and wait for
+the next one of the simulated engine.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from makespan.core.errors import OptionError
 from makespan.core.vocabulary import IntArray
+from makespan.serving.cost.hardware import Hardware
+from makespan.serving.cost.memory import kv_blocks
+from makespan.serving.cost.models import ModelShape
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.fidelity.ahead import Boundaries, OneAhead
+from makespan.serving.fidelity.lockstep import serve_in_step
 from makespan.serving.record import Record
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
@@ -26,10 +39,13 @@ METRICS: Final = ("ttft", "tpot", "e2e")
 AMPLE_BLOCKS: Final = 1 << 17
 """KV blocks taken where a run does not say how many there were, so that memory never binds."""
 
+AHEAD_SINCE: Final = (0, 14)
+"""Version of vLLM from which on engines on GPUs plan a step ahead unless told not to."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timings:
-    """Latencies of n requests in the order in which they were queued, float seconds.
+    """Latencies of n requests in the order in which they were sent, float seconds.
 
     Attributes
     ----------
@@ -60,16 +76,17 @@ class Replay:
     Attributes
     ----------
     workload
-        Its requests, arriving when they were queued.
+        Its requests, arriving when they were sent; see :class:`RecordedRun` for the clock.
     settings, instances
-        Limits of its engines, and their number (data parallelism). They run side by side; that the
-        engines of a mixture of experts wait for one another at every step is not modelled.
+        Limits of its engines, and their number (data parallelism).
     real
         What was measured.
     assumed
         What of the settings the run did not say, in words.
     expert_parallel
-        Whether the experts are spread over the engines' GPUs.
+        Whether the experts are spread over the engines' GPUs, which then step together.
+    ahead
+        Whether the engines plan a step while the one before it runs.
     """
 
     workload: Workload
@@ -78,6 +95,7 @@ class Replay:
     assumed: str
     instances: int = 1
     expert_parallel: bool = False
+    ahead: bool = False
 
     @classmethod
     def of(cls, run: RecordedRun) -> Replay:
@@ -90,12 +108,9 @@ class Replay:
         """
         if run.workload.count < 2:
             raise OptionError("a run of fewer than two requests cannot be compared")
-        order = np.argsort(run.queued, kind="stable")
-        workload = run.workload.sent_at(run.queued)
-        settings, assumed = run.settings, ""
-        limits = run.meta.get("engine_kwargs")
-        if not isinstance(limits, dict):
-            limits = {}
+        settings, ample = run.settings, run.settings is None
+        assumed: list[str] = []
+        limits = _table(run.meta, "engine_kwargs")
         if settings is None:
             if "max_num_seqs" not in limits:
                 raise OptionError(
@@ -107,27 +122,74 @@ class Replay:
                 max_num_batched_tokens=int(limits["max_num_batched_tokens"]),
                 max_num_seqs=int(limits["max_num_seqs"]),
             )
-            assumed = f"{AMPLE_BLOCKS:,} KV blocks, so that memory never binds"
-        first, last = run.first_token[order], run.last_token[order]
-        real = _timings(workload, run.queued[order], first, last)
+        ahead = _table(_table(run.meta, "resolved_config"), "scheduler_config").get(
+            "async_scheduling"
+        )
+        if not isinstance(ahead, bool):
+            ahead = _version(run.engine) >= AHEAD_SINCE
+            if ahead:
+                assumed.append("steps are planned one ahead, vLLM's default")
+        real = _timings(run.workload, run.queued, run.first_token, run.last_token)
         instances = int(limits.get("data_parallel_size") or 1)
         spread = bool(limits.get("enable_expert_parallel"))
-        return cls(workload, settings, real, assumed, instances, spread)
+        replay = cls(
+            run.workload, settings, real, "; ".join(assumed), instances, spread, bool(ahead)
+        )
+        return _told(replay, "so that memory never binds") if ample else replay
+
+    def with_memory(self, device: Hardware, shape: ModelShape, tp: int) -> Replay:
+        """The same with as many KV blocks as fit beside the model, if the run did not say.
+
+        Left as it is where experts are spread over several engines: what each holds is not known.
+        """
+        if self.settings.blocks != AMPLE_BLOCKS or self.in_step:
+            return self
+        limits = self.settings
+        blocks = kv_blocks(
+            device,
+            shape,
+            tp,
+            block_size=limits.block_size,
+            max_num_batched_tokens=limits.max_num_batched_tokens,
+            max_num_seqs=limits.max_num_seqs,
+        )
+        settings = replace(limits, blocks=max(blocks - 1, 1))
+        rest = [part for part in self.assumed.split("; ") if not part.endswith("never binds")]
+        plain = replace(self, settings=settings, assumed="; ".join(rest))
+        return _told(plain, f"what fits beside {shape.name} on {tp} x {device.name}")
+
+    @property
+    def in_step(self) -> bool:
+        """Whether several engines wait for one another at every step."""
+        return self.expert_parallel and self.instances > 1
 
     @property
     def first_half(self) -> npt.NDArray[np.bool_]:
-        """(n,) the requests that were queued first."""
+        """(n,) the requests that were sent first."""
         n = self.workload.count
         half: npt.NDArray[np.bool_] = np.arange(n) < n // 2
         return half
 
     def simulated(self, cost: StepCost, delay: int = 0) -> tuple[Timings, Record]:
         """The run under a cost model; ``delay`` ps pass between a token and its being seen."""
-        record = simulate_serving(self.workload, [self.settings] * self.instances, cost)
+        policies: list[Boundaries] = []
+
+        def policy() -> Boundaries:
+            policies.append(OneAhead() if self.ahead else Boundaries())
+            return policies[-1]
+
+        engines = [self.settings] * self.instances
+        if self.in_step:
+            record = serve_in_step(self.workload, engines, [cost] * self.instances, policy=policy)
+        else:
+            record = simulate_serving(self.workload, engines, cost, policy=policy)
         if not record.finished.all():
             raise OptionError("some requests do not fit into the simulated engine")
+        queued = np.empty(self.workload.count, dtype=np.int64)
+        for one in policies:
+            queued[list(one.taken)] = list(one.taken.values())
         first, last = record.first + delay, record.last + delay
-        return _timings(self.workload, record.sent, first, last), record
+        return _timings(self.workload, queued, first, last), record
 
     def errors(self, simulated: Timings, chosen: npt.NDArray[np.bool_]) -> dict[str, float]:
         """Signed relative errors of the figures, as ``ttft_mean``: 0.02 is 2 % too long."""
@@ -139,7 +201,24 @@ class Replay:
         }
 
 
-def _timings(workload: Workload, sent: IntArray, first: IntArray, last: IntArray) -> Timings:
+def _timings(workload: Workload, queued: IntArray, first: IntArray, last: IntArray) -> Timings:
     more = workload.output - 1
     tpot = np.where(more > 0, (last - first) / np.maximum(more, 1), np.nan)
-    return Timings((first - sent) / 1e12, tpot / 1e12, (last - sent) / 1e12)
+    return Timings((first - queued) / 1e12, tpot / 1e12, (last - queued) / 1e12)
+
+
+def _told(replay: Replay, why: str) -> Replay:
+    """The same with a word on its memory."""
+    memory = f"{replay.settings.blocks:,} KV blocks, {why}"
+    return replace(replay, assumed="; ".join(filter(None, (memory, replay.assumed))))
+
+
+def _table(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = values.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _version(engine: str) -> tuple[int, ...]:
+    """Numbers of "vLLM 0.19.0"; () if there are none."""
+    found = re.search(r"vLLM (\d+)\.(\d+)", engine)
+    return tuple(int(part) for part in found.groups()) if found else ()

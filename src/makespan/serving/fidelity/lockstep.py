@@ -1,0 +1,118 @@
+"""Data-parallel engines that share the experts of a model: all step together.
+
+In every layer the tokens of all ranks meet at the experts, so that no rank can be a step ahead of
+another: a step of all lasts as long as that of the slowest, and ranks without work run dummy
+batches beside the others (vLLM, ``DPEngineCoreProc``: ``execute_dummy_batch``). A prompt on one
+rank thus holds up the decodes of all.
+
+The duration of a rank's step is what its own cost model says, as if all ranks had as many tokens as
+it has: vLLM pads small batches to the largest among the ranks (``coordinate_batch_across_dp``).
+Large ones it does not pad, but taking the mean of the ranks at the experts there fitted a real run
+worse.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+
+from makespan.serving.cost.step import StepCost
+from makespan.serving.engine.cohort import NEVER
+from makespan.serving.engine.fleet import Fleet
+from makespan.serving.engine.instance import Instance
+from makespan.serving.engine.simulating import record_of
+from makespan.serving.policy import Policy, Router
+from makespan.serving.record import Record
+from makespan.serving.settings import EngineSettings
+from makespan.serving.workload import Workload
+
+
+def serve_in_step(
+    workload: Workload,
+    settings: Sequence[EngineSettings],
+    cost: Sequence[StepCost],
+    *,
+    policy: Callable[[], Policy] = Policy,
+    router: Router | None = None,
+) -> Record:
+    """Serve a workload with engines that step together; O(1) per step and engine.
+
+    Parameters
+    ----------
+    settings, cost
+        Of each engine.
+    policy
+        Makes the policy of each engine.
+    router
+        Chooses the engine of each request; by default the one with the fewest. It is not asked to
+        move requests or to switch engines.
+    """
+    return record_of(_Lockstep(workload, settings, cost, policy=policy, router=router).run())
+
+
+class _Lockstep(Fleet):
+    """A fleet with one boundary for all of its engines."""
+
+    def run(self) -> Fleet:
+        """Serve everything; see :meth:`Fleet.run`."""
+        for request in range(self.workload.count):
+            if not self.waits[request]:
+                self._send(request)
+        time = 0
+        running = False
+        while True:
+            for engine in self.engines:
+                engine.now = time
+            self._take_in(time - 1)
+            if running:
+                self._commit(time)
+            self._take_in(time)
+            end = self._launch(time)
+            running = end < NEVER
+            if running:
+                time = end
+            elif self.events:
+                time = self.events[0][0]
+            else:
+                return self
+
+    def _send(self, request: int) -> None:
+        heapq.heappush(self.events, (self.earliest[request], 0, request, 0))
+
+    def _take_in(self, until: int) -> None:
+        """Route what has arrived; engines show the boundary at which they take it in."""
+        while self.events and self.events[0][0] <= until:
+            time, _, request, _ = heapq.heappop(self.events)
+            self._arrive(request, time)
+
+    def _commit(self, time: int) -> None:
+        for engine in self.engines:
+            if engine.in_flight:
+                for request in engine.commit():
+                    self._release(request, time)
+                    if self.tells:
+                        self.router.finished(request, self)
+
+    def _launch(self, time: int) -> int:
+        """Launch one step of every engine; when the slowest ends, NEVER if none has work."""
+        slowest = NEVER
+        for engine in self.engines:
+            engine.reconsider()
+            end = engine.schedule()
+            if engine.dropped:
+                self._give_up(engine, time)
+            if end < NEVER:
+                if engine.glide:
+                    engine.land(time + 1)  # after its first step
+                slowest = engine.now if slowest == NEVER else max(slowest, engine.now)
+        for engine in self.engines:
+            if engine.in_flight:
+                engine.now = slowest
+                engine.cohort.lasted(slowest - time)
+        return slowest
+
+    def _kick(self, engine: Instance, time: int) -> None:
+        """Engines are launched together, at the next boundary."""
+
+    def _land(self, engine: Instance, time: int) -> None:
+        """No engine glides for longer than a step."""

@@ -1,0 +1,137 @@
+"""Engines that plan a step ahead, and engines that step together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from makespan.serving.cost.step import LinearCost
+from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.fidelity.ahead import Boundaries, OneAhead
+from makespan.serving.fidelity.lockstep import serve_in_step
+from makespan.serving.record import Record, first_difference
+from makespan.serving.settings import EngineSettings
+from makespan.serving.workload import Workload
+
+STEP = LinearCost(100, 0, 0, 0)
+"""Every step lasts 100 ps."""
+
+ROOMY = EngineSettings(blocks=1000, max_num_batched_tokens=64, max_num_seqs=8)
+
+
+def served(
+    arrivals: list[int],
+    prompt: list[int],
+    output: list[int],
+    engine: EngineSettings = ROOMY,
+    kind: type[Boundaries] = OneAhead,
+) -> tuple[Record, Boundaries]:
+    """A load on one engine, and its policy."""
+    workload = Workload("small", np.array(arrivals), np.array(prompt), np.array(output))
+    policy = kind()
+    return simulate_serving(workload, engine, STEP, policy=lambda: policy), policy
+
+
+def test_who_arrives_during_a_step_computes_in_the_one_after_the_next() -> None:
+    """The next has been planned; the first of all finds an idle engine."""
+    record, policy = served([0, 150], [10, 10], [10, 1])
+    assert policy.taken == {0: 0, 1: 200}
+    assert record.admitted.tolist() == [0, 300]
+    assert record.first.tolist() == [100, 400]
+    synchronous, policy = served([0, 150], [10, 10], [10, 1], kind=Boundaries)
+    assert policy.taken == {0: 0, 1: 200}
+    assert synchronous.first.tolist() == [100, 300]
+
+
+def test_a_place_is_free_a_step_after_its_request_has_ended() -> None:
+    """What is launched as a request ends was planned before."""
+    one = EngineSettings(blocks=1000, max_num_batched_tokens=64, max_num_seqs=2)
+    arrivals, prompt, output = [0, 0, 0], [10, 10, 10], [3, 20, 1]
+    record, _ = served(arrivals, prompt, output, one)
+    assert record.last.tolist()[0] == 300
+    assert record.admitted.tolist()[2] == 400
+    synchronous, _ = served(arrivals, prompt, output, one, Boundaries)
+    assert synchronous.admitted.tolist()[2] == 300
+
+
+def test_memory_is_free_a_step_after_its_request_has_ended() -> None:
+    """The same of blocks."""
+    tight = EngineSettings(
+        blocks=6, block_size=16, max_num_batched_tokens=64, max_num_seqs=8,
+        enable_prefix_caching=False,
+    )  # fmt: skip
+    arrivals, prompt, output = [0, 0, 0], [30, 30, 40], [2, 30, 2]
+    record, _ = served(arrivals, prompt, output, tight)
+    assert record.last.tolist()[0] == 200
+    assert record.admitted.tolist()[2] == 300
+    synchronous, _ = served(arrivals, prompt, output, tight, Boundaries)
+    assert synchronous.admitted.tolist()[2] == 200
+
+
+def test_nobody_waits_for_a_step_that_an_idle_engine_does_not_take() -> None:
+    """When the step in flight was the last, its end is when the next begins."""
+    record, _ = served([0, 50], [10, 10], [1, 1])
+    assert record.first.tolist() == [100, 200]
+
+
+LOADS = st.lists(
+    st.tuples(st.integers(0, 2000), st.integers(1, 90), st.integers(1, 40)), min_size=1, max_size=12
+)
+
+
+def workload_of(rows: list[tuple[int, int, int]]) -> Workload:
+    """Requests by arrival."""
+    arrivals, prompt, output = np.array(sorted(rows)).T
+    return Workload("drawn", arrivals, prompt, output)
+
+
+@given(LOADS, st.integers(12, 60))
+@settings(max_examples=60, deadline=None)
+def test_one_engine_in_step_with_itself_is_an_engine(
+    rows: list[tuple[int, int, int]], blocks: int
+) -> None:
+    """Whatever the load; step by step as in glides."""
+    engine = EngineSettings(blocks=blocks, max_num_batched_tokens=64, max_num_seqs=4)
+    cost = LinearCost(50, 3, 1, 7, 0)
+    workload = workload_of(rows)
+    for kind in (Boundaries, OneAhead):
+        together = serve_in_step(workload, [engine], [cost], policy=kind)
+        alone = simulate_serving(workload, engine, cost, policy=kind)
+        assert first_difference(together, alone) is None
+
+
+@given(LOADS, st.integers(2, 3))
+@settings(max_examples=40, deadline=None)
+def test_engines_in_step_end_their_steps_together(
+    rows: list[tuple[int, int, int]], count: int
+) -> None:
+    """First tokens of all ranks come at common boundaries, and nobody is faster than alone."""
+    workload = workload_of(rows)
+    cost = LinearCost(50, 3, 1, 7, 0)
+    record = serve_in_step(workload, [ROOMY] * count, [cost] * count)
+    apart = simulate_serving(workload, [ROOMY] * count, cost)
+    assert record.finished.all()
+    assert record.makespan >= apart.makespan or not np.array_equal(record.instance, apart.instance)
+
+
+def test_a_prompt_on_one_rank_holds_up_the_other() -> None:
+    """A step lasts as long as that of the slowest."""
+    cost = LinearCost(100, 10, 0, 0)  # 10 ps a token, at least 100
+    workload = Workload("two", np.array([0, 0]), np.array([64, 1]), np.array([1, 3]))
+    record = serve_in_step(workload, [ROOMY] * 2, [cost] * 2)
+    assert sorted(record.instance.tolist()) == [0, 1]
+    assert record.first.tolist() == [640, 640]
+    assert record.last.tolist() == [640, 840]
+    assert record.gap.tolist() == [0, 100]
+
+
+@pytest.mark.parametrize("kind", [Boundaries, OneAhead])
+def test_nobody_arrives_in_the_middle_of_a_step(kind: type[Boundaries]) -> None:
+    """Requests are taken in at boundaries, never before they arrive."""
+    arrivals = [0, 10, 110, 210, 215, 1000]
+    record, policy = served(arrivals, [5] * 6, [4] * 6, kind=kind)
+    for request, time in policy.taken.items():
+        assert arrivals[request] <= time <= record.admitted[request]
+        assert time in (0, 1000) or time % 100 == 0
