@@ -103,9 +103,8 @@ SYSTEM = System(
             tolerance="reproduced if it is at least 1.2 times as fast, finds at least 95 % of the "
             "planned savings, and every answer equals that of arrival order; partly if the first "
             "two hold.",
-            inference="The paper measures GPUs. In 16-bit arithmetic sums depend on the shape of "
-            "the batch, so that near ties may fall otherwise; prompts are random tokens, which "
-            "makes near ties frequent.",
+            inference="The paper measures GPUs. Computed in 32 bits: in 16, near ties of two words "
+            "fall by the shape of the batch, and prompts of random tokens have many.",
         ),
     ),
 )

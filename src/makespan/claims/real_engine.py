@@ -32,10 +32,13 @@ def unmeasured() -> Measurement:
 class Listening:
     """One real engine, warmed up, that serves loads under any policy; a context manager.
 
+    It computes in 32 bits: in 16, two words may be nearer than the rounding of sums, which depends
+    on what a prompt is computed together with, so that answers would depend on the schedule.
+
     Attributes
     ----------
-    vllm
-        Its version and the model.
+    longest
+        Tokens of the longest sequence that it takes.
     """
 
     def __init__(self, model: Path, settings: EngineSettings) -> None:
@@ -56,7 +59,7 @@ class Listening:
 
         self._said = said
         self._make: Callable[[], Policy] = Policy
-        self._engine = Heard(model, settings, scheduler=scheduler_of(self._policy))
+        self._engine = Heard(model, settings, scheduler=scheduler_of(self._policy), dtype="float32")
         self._engine.warm_up()
         self.longest = self._engine.max_model_len
 
@@ -75,12 +78,20 @@ class Listening:
         return self._make()
 
     def serve(
-        self, workload: Workload, make: Callable[[], Policy], *, time_limit: float
+        self,
+        workload: Workload,
+        make: Callable[[], Policy],
+        *,
+        time_limit: float,
+        steps: bool = False,
     ) -> tuple[Record, Said]:
-        """Serve a load from an empty cache; what was recorded, and what was said to whom."""
+        """Serve a load from an empty cache; what was recorded, and what was said to whom.
+
+        With ``steps`` the record holds every decision and every step.
+        """
         self._said.clear()
         self._make = make
-        record = self._engine.run(workload, time_limit=time_limit)
+        record = self._engine.run(workload, events=steps, log=steps, time_limit=time_limit)
         return record, dict(self._said)
 
 
