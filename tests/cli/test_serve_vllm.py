@@ -22,7 +22,7 @@ def test_command_and_policy_are_shown(invoke: Invoke, checked: Check) -> None:
     assert result.exit_code == 0, result.output
     document = checked(result.stdout)
     command = " ".join(document["command"])
-    assert "serve some/model" in command
+    assert "--model some/model" in command
     assert "--scheduler-cls makespan.serving.vllm.plugin.PolicyScheduler" in command
     assert "--host 127.0.0.1 --port 8000 --max-num-seqs 64" in command
     assert document["policy"] == {

