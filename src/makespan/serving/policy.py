@@ -218,7 +218,7 @@ class Policy:
     def wake(self, engine: EngineView) -> int | None:
         """When to ask ``order`` and ``admit`` again though nothing happens; None: never.
 
-        Asked after each decision while somebody waits.
+        Asked after each decision while somebody waits. A time that is past is none.
         """
         return None
 

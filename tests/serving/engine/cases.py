@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from makespan.serving.cost.step import LinearCost
-from makespan.serving.policy import EngineView, FleetView, Policy, RoundRobin, Router
-from makespan.serving.settings import EngineSettings
+from makespan.serving.policy import (
+    EngineView,
+    FleetView,
+    Move,
+    Policy,
+    RoundRobin,
+    Router,
+    Scaling,
+)
+from makespan.serving.settings import Elastic, EngineSettings, Migration
 from makespan.serving.workload import Workload
 
 
@@ -101,6 +110,53 @@ class KeepsAll(Policy):
         return engine.now + 10**12
 
 
+class Interrupts(Policy):
+    """Takes the memory of some of the running, but not for ever."""
+
+    def interrupt(self, engine: EngineView) -> Sequence[int]:
+        """See the base class."""
+        running = engine.running()
+        return [r for r in running if (3 * r + len(running)) % 7 == 0 and engine.preemptions(r) < 2]
+
+
+class Drops(Policy):
+    """Gives up some of the waiting."""
+
+    def drop(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
+        """See the base class."""
+        return [r for r in waiting if (5 * r + len(waiting)) % 11 == 0]
+
+
+class Sparing(Policy):
+    """Computes few tokens in a step, and not always as many."""
+
+    def token_budget(self, engine: EngineView) -> int:
+        """See the base class."""
+        return 1 + len(engine.running()) * 13 % 29
+
+
+class Rough(Interrupts, Drops, Sparing, ShortestPrompt):
+    """All of these, and short prompts first."""
+
+
+class Frames(Policy):
+    """Takes the memory of who has got most, once in a while."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def wake(self, engine: EngineView) -> int | None:
+        """See the base class."""
+        return self.begun + 3 * 10**10
+
+    def interrupt(self, engine: EngineView) -> Sequence[int]:
+        """See the base class."""
+        if engine.now < self.begun + 3 * 10**10:
+            return []
+        self.begun = engine.now
+        return sorted(engine.running(), key=lambda r: (-engine.generated(r), r))[:1]
+
+
 class ByMemory(Router):
     """Routes to the engine with most free blocks."""
 
@@ -124,8 +180,48 @@ class ByContext(Router):
         return min(range(len(fleet.engines)), key=lambda i: (context(fleet.engines[i]), i))
 
 
+class Restless(Router):
+    """Sends, moves, starts and stops at random, and writes down all that it sees."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.poll = self.random.choice((2 * 10**10, 10**11, 3 * 10**11))
+        self.log: list[object] = []
+
+    def route(self, request: int, fleet: FleetView) -> int:
+        """See the base class."""
+        return self.random.choice(list(fleet.open))
+
+    def finished(self, request: int, fleet: FleetView) -> None:
+        """See the base class."""
+        self.log.append((fleet.now, request, [engine.load for engine in fleet.engines]))
+
+    def migrate(self, fleet: FleetView) -> Sequence[Move]:
+        """See the base class."""
+        engines = fleet.engines
+        self.log.append((fleet.now, list(fleet.moving), list(fleet.open), list(fleet.draining)))
+        self.log.append([engine.free_blocks for engine in engines])
+        self.log.append([[(e.computed(r), e.generated(r)) for r in e.running()] for e in engines])
+        return [
+            Move(request, self.random.randrange(len(engines)))
+            for engine in engines
+            for request in (*engine.running(), *engine.waiting())
+            if (request + fleet.now) % 5 == 0
+        ]
+
+    def scale(self, fleet: FleetView) -> Scaling | None:
+        """See the base class."""
+        choice = self.random.randrange(12)
+        if choice == 0:
+            return Scaling(start=1)
+        if choice == 1:
+            return Scaling(stop=(self.random.randrange(len(fleet.engines)),))
+        return None
+
+
 POLICIES = (
     Policy, ShortestPrompt, CheapestVictim, LongestVictim, Picky, WatchesContext, Aging, Everything, Keeps, KeepsAll,
+    Interrupts, Drops, Sparing, Rough, Frames,
 )  # fmt: skip
 ROUTERS: tuple[Callable[[], Router], ...] = (Router, RoundRobin, ByMemory, ByContext)
 
@@ -182,3 +278,28 @@ def random_case(seed: int) -> dict[str, Any]:
         grain=grain,
     )
     return {"workload": workload, "settings": [settings] * engines, "cost": [cost] * engines}
+
+
+def swapping(case: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The case with some memory at the hosts."""
+    g = random.Random(seed)
+    blocks, time = g.choice((2, 8, 30)), g.choice((0, 10**7))
+    engines = [replace(one, swap_blocks=blocks, swap_time=time) for one in case["settings"]]
+    return {**case, "settings": engines}
+
+
+def restless(case: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The case on three engines among which requests move, and which come and go."""
+    g = random.Random(seed)
+    return {
+        **case,
+        "settings": case["settings"][:1] * 3,
+        "cost": case["cost"][:1] * 3,
+        "migration": Migration(
+            block_time=g.choice((10**8, 10**9, 3 * 10**9)),
+            latency=g.choice((1, 10**9)),
+            last_stage_blocks=g.choice((1, 2, 4, 16)),
+            max_stages=g.choice((1, 3, 5)),
+        ),
+        "elastic": Elastic(g.randint(1, 3), 1, g.choice((1, 10**11))) if g.random() < 0.5 else None,
+    }

@@ -12,16 +12,18 @@ import pytest
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.reference import Reference
+from makespan.serving.engine.simulating import record_of
 from makespan.serving.policy import EngineView, Policy, Router
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
 from tests.serving.engine.cases import (
     POLICIES,
     ROUTERS,
-    CheapestVictim,
     Everything,
-    LongestVictim,
+    Restless,
     random_case,
+    restless,
+    swapping,
 )
 
 PER_REQUEST = (
@@ -29,8 +31,8 @@ PER_REQUEST = (
 )  # fmt: skip
 
 
-def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router]) -> int:
-    """Assert equality; the number of preemptions."""
+def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router]) -> Fleet:
+    """Assert equality; the event-driven fleet."""
     made: list[list[Policy]] = [[], []]
 
     def make(side: int) -> Callable[[], Policy]:
@@ -40,30 +42,68 @@ def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router
 
         return one
 
-    fast = Fleet(**case, policy=make(0), router=router()).run()
-    plain = Reference(**case, policy=make(1), router=router()).run()
-    assert fast.refused == plain.refused
+    routers = router(), router()
+    fast = Fleet(**case, policy=make(0), router=routers[0])
+    for engine in fast.engines:
+        engine.noted, engine.stretches = [], []
+    fast.run()
+    plain = Reference(**case, policy=make(1), router=routers[1]).run()
+    assert (fast.refused, fast.dropped) == (plain.refused, plain.dropped)
+    if isinstance(routers[0], Restless) and isinstance(routers[1], Restless):
+        assert routers[0].log == routers[1].log
+    moves = fast.moves
+    assert (moves.moved, moves.aborted, fast.handed) == (plain.moved, plain.aborted, plain.handed)
+    assert fast.power.total(max(plain.requests.last)) == sum(plain.powered)
     for key in PER_REQUEST:
-        if key == "longest_gap" and policy in (CheapestVictim, LongestVictim, Everything):
-            continue  # who is passed over when others give up their memory is not told apart
         assert getattr(fast.requests, key) == getattr(plain.requests, key), key
     assert [e.steps for e in fast.engines] == [e.steps for e in plain.engines]
     assert [e.attended for e in fast.engines] == [e.attended for e in plain.engines]
     for engine, other in zip(fast.engines, plain.engines, strict=True):
         assert engine.memory.free == other.free_blocks == other.settings.blocks
+        assert engine.swapping.free == other.host == other.settings.swap_blocks
+        assert engine.swapping.blocks == other.swapped
+        assert engine.noted == other.noted
+        assert sum(stretch[3] for stretch in engine.stretches or ()) == engine.steps
     for one, other_policy in zip(*made, strict=True):
         if isinstance(one, Everything) and isinstance(other_policy, Everything):
             assert one.log == other_policy.log
-    return sum(plain.requests.preemptions)
+    record_of(fast)  # which looks for contradictions
+    return fast
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)
 def test_every_policy_sees_and_gets_the_same(policy: type[Policy]) -> None:
     """First and last tokens, preemptions, hits and steps agree to the picosecond."""
-    preemptions = sum(
-        same(random_case(seed), policy, ROUTERS[seed % len(ROUTERS)]) for seed in range(20)
-    )
+    preemptions = 0
+    for seed in range(20):
+        fleet = same(random_case(seed), policy, ROUTERS[seed % len(ROUTERS)])
+        preemptions += sum(fleet.requests.preemptions)
     assert preemptions > 0
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)
+def test_memory_at_the_host_spares_recomputing(policy: type[Policy]) -> None:
+    """Swapping agrees, too, and happens."""
+    swapped = 0
+    for seed in range(12):
+        fleet = same(swapping(random_case(seed), seed), policy, ROUTERS[seed % len(ROUTERS)])
+        swapped += sum(engine.swapping.blocks for engine in fleet.engines)
+    assert swapped > 0
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)
+def test_requests_move_between_engines_that_come_and_go(policy: type[Policy]) -> None:
+    """Whatever a router does agrees; requests are moved, running and waiting."""
+    moved = handed = 0
+    for seed in (*range(14), 112):
+        case = restless(random_case(seed), seed)
+        if seed % 3 == 0:
+            case = swapping(case, seed)
+        fleet = same(case, policy, partial(Restless, seed))
+        moved += fleet.moves.moved
+        handed += fleet.handed
+    assert moved > 0
+    assert handed > 0
 
 
 @pytest.mark.parametrize("seed", [349, 489, 117])

@@ -174,8 +174,8 @@ class Fleet:
                 self._post(engine, end, _END)
             if engine.hooks.wake and engine.queue:
                 again = engine.hooks.wake(engine)
-                if again is not None:
-                    heapq.heappush(self.events, (max(again, time + 1), _WAKE, index, version))
+                if again is not None and again > time:
+                    heapq.heappush(self.events, (again, _WAKE, index, version))
         else:
             self._land(engine, time)
             engine.reconsider()

@@ -264,6 +264,7 @@ class Instance(Sharing):
             del self.batch[self.partial]
             self.admissions += 1
             self.batch[self.partial] = self.admissions
+        self.memory.discard(request)  # of an earlier stay
         self.seal(request, computed)
         self.cohort.join(request, self.batch[request])
         self.watch(request)

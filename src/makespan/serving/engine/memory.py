@@ -125,6 +125,12 @@ class Memory:
         self.free += blocks
         self.raw += blocks
 
+    def discard(self, request: int) -> None:
+        """What a request left of its own content is found no longer."""
+        stale = self.queue.pop(-request - 1, 0)
+        assert isinstance(stale, int)
+        self.raw += stale
+
     def find(self, request: int, chain: tuple[int, ...], most: int) -> Found:
         """What is there of the first ``most`` blocks of a request; nothing is changed."""
         if not self.caching:

@@ -128,6 +128,7 @@ class PlainInstance(PlainView):
         self.expire()
         if not self.load:
             return
+        begin = self.now
         self.ask()
         budget = min(
             max(self.policy.token_budget(self), len(self.batch), 1),
@@ -163,7 +164,8 @@ class PlainInstance(PlainView):
             self.launch(plan)
         elif preempted:
             self.schedule()
-        self.again = self.policy.wake(self)
+        again = self.policy.wake(self)
+        self.again = again if again is not None and again > begin else None
 
     def ask(self) -> None:
         """Let the policy drop who waits, and take the memory of who runs."""
@@ -324,6 +326,11 @@ class PlainInstance(PlainView):
         self.batch = [r for r in self.batch if r in self.decoding] + [request] + late
         self.decoding.add(request)
         self.state.table[request] = table
+        own = {("own", request, j) for j in range(len(table))}
+        stale = [b for b in self.idle if self.content[b] in own]
+        for block in stale:  # of an earlier stay
+            self.forget(block)
+            self.idle.move_to_end(block, last=False)
         self.grow(request, 0)
         self.state.engine[request] = self.index
         self.noted.append((self.now, Kind.ADMIT, request))
