@@ -28,6 +28,7 @@ from makespan.serving.policies.ordering import (
 )
 from makespan.serving.policies.past_future import PastFuture
 from makespan.serving.policies.predicted import LearnedRanks, ShortestPredicted
+from makespan.serving.policies.sarathi import Sarathi, tightest
 from makespan.serving.policies.slos_serve import SlosServe
 from makespan.serving.policy import Policy
 from makespan.serving.workload import Workload
@@ -64,6 +65,11 @@ POLICIES: Final = {
         Entry("aggressive", lambda _w, _c, _s: Aggressive(), "admits what fits now, leaving 1 %"),
         Entry(
             "past-future", lambda _w, _c, s: PastFuture(seed=s), "admits by sampled peaks of memory"
+        ),
+        Entry(
+            "sarathi",
+            lambda w, c, _s: Sarathi(c, target=tightest(w)) if c else Policy(),
+            "chunks of prompts as large as the time between tokens that is asked for allows",
         ),
         Entry(
             "batchllm",
