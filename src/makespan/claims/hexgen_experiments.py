@@ -185,16 +185,17 @@ class Deadlines:
         if not self.arm.sees_deadline:
             return guess * _TENTH
         low, high, step = 0, guess, 2
-        while not self.keeps(high, share):
-            low, high, step = high, high + step, 2 * step
-        while low == 0 or high - low > 1:
-            if low == 0:
+        if self.keeps(guess, share):
+            while low == 0 and high > 1:
                 below = max(high - step, 1)
-                if below == high or not self.keeps(below, share):
-                    low = below if below < high else high - 1
-                else:
-                    high, step = below, 2 * step
-                continue
+                low, high = (0, below) if self.keeps(below, share) else (below, high)
+                step *= 2
+        else:
+            low, high = guess, guess + step
+            while not self.keeps(high, share):
+                step *= 2
+                low, high = high, high + step
+        while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self.keeps(middle, share) else (middle, high)
         return high * _TENTH

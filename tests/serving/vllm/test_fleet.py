@@ -46,11 +46,13 @@ def run(
     router: Router,
     handing: Handing | None = None,
     time_limit: float | None = 20.0,
+    prompts: Sequence[Sequence[int]] | None = None,
 ) -> FleetRun:
     """Serve a workload by engines in threads."""
     ends, ready, threads = zip(*(hire(engine) for engine in engines), strict=True)
     try:
-        return Serving(workload, ends, ready, router, handing or Handing()).run(time_limit)
+        serving = Serving(workload, ends, ready, router, handing or Handing(), prompts)
+        return serving.run(time_limit)
     finally:
         for end, thread in zip(ends, threads, strict=True):
             with contextlib.suppress(OSError):
@@ -109,6 +111,15 @@ def test_requests_go_where_the_router_sends_them() -> None:
     assert not found.migrations
 
 
+def test_prompts_are_taken_as_they_are() -> None:
+    """Where they are given; moves take them along."""
+    work = load((0, 6, 20), (0, 4, 9))
+    prompts = [[1, 2, 3, 4, 5, 6], [9, 9, 9, 9]]
+    for router in (RoundRobin(), Restless(swapping)):
+        found = run(work, [ToyEngine(LIMITS), ToyEngine(LIMITS)], router, prompts=prompts)
+        assert found.answers == (answer(prompts[0], 20), answer(prompts[1], 9))
+
+
 def test_follow_up_waits_for_its_parent_and_quotes_it() -> None:
     """It is sent when the parent has ended and the delay is over, with the parent's words."""
     work = load(
@@ -154,6 +165,7 @@ def test_moving_changes_no_word(mode: str) -> None:
     for m in moved:
         assert (m.stages > 0) == (mode == "live")
         assert m.lag == m.tokens if mode == "blocking" else m.lag < m.tokens
+        assert m.computed == m.tokens  # the toy has no prefix cache
         assert m.downtime is not None
         assert 0 < m.downtime <= found.record.gap[m.request]
     assert not found.record.preemptions.any()
