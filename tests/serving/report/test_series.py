@@ -91,13 +91,21 @@ def test_instances_are_weighed_by_their_memory() -> None:
 
 
 def test_many_instances_share_rows() -> None:
-    """Of 130, three to a row and one in the last; the mean of them."""
+    """Of 130, three to a row and one in the last; the mean of them, to two digits."""
     rows = [(i, 0, 1, 1, i, 0, 1, 0, 1) for i in range(130)]
     made = over_time(timeline(rows), Slices(1, 1.0), 0, np.full(130, 2))
     assert made["rows"]["per"] == 3
     assert [row[0] for row in made["rows"]["running"]][:2] == [1, 4]
-    assert made["rows"]["running"][-1] == [129]
+    assert made["rows"]["running"][-1] == [130]
     assert len(made["rows"]["running"]) == 44
+
+
+def test_cells_of_instances_are_wider_than_slices() -> None:
+    """Two slices to a cell, of which the mean is shown."""
+    rows = [(0, k, k + 1, 1, k % 2, 0, 1, 0, 1) for k in range(400)]
+    made = over_time(timeline(rows), Slices(400, 1.0), 0, np.array([2]))
+    assert made["rows"]["running"] == [[0.5] * 200]
+    assert made["running"]["mean"] == [0, 1] * 200
 
 
 @settings(max_examples=30)

@@ -11,6 +11,7 @@ from makespan._version import __version__
 from makespan.core.errors import OptionError
 from makespan.serving.record import Record
 from makespan.serving.report.series import (
+    CELLS,
     CURVE_POINTS,
     LATENCY_SLICES,
     ROWS,
@@ -151,6 +152,7 @@ def _payload(
     return {
         "curves": _CURVES,
         "slices": {"n": SLICES, "width": slices.width},
+        "cells": {"n": CELLS, "width": seconds / CELLS},
         "coarse": {"n": LATENCY_SLICES, "width": coarse.width},
         "policies": policies,
         "classes": [_class_name(a.slo) for a in classes],
@@ -228,7 +230,7 @@ def _service(summaries: Mapping[str, Summary]) -> str:
             f"{s.token_throughput:,.0f}",
             f"{s.preemptions:,}",
             f"{s.hit / s.prompt:.1%}" if s.prompt else "–",
-            *(f"{a.share:.1%} <small>of {a.requests:,}</small>" if a.requests else "–"
+            *(f"{_percent(a.share)} <small>of {a.requests:,}</small>" if a.requests else "–"
               for a in s.attainment),
         ]  # fmt: skip
         body = "".join(f"<td>{cell}</td>" for cell in cells)
@@ -249,7 +251,11 @@ def _notes(records: Mapping[str, Record]) -> list[str]:
     notes = [f"{name}: {meaning}." for name, meaning in METRICS.items()]
     notes += [GOODPUT, _THINNED, _SLICED]
     if any(record.timeline is not None for record in records.values()):
-        notes.append(f"Beyond {ROWS} instances a row is the mean of neighbours.")
+        notes.append(
+            f"Rows of instances have {CELLS} slices of time and two digits; beyond {ROWS} "
+            "instances a row is the mean of neighbours. Bands are left out while more than three "
+            "policies are shown."
+        )
     else:
         notes.append("These records have no timeline: nothing is drawn of memory and batches.")
     return notes
@@ -257,6 +263,10 @@ def _notes(records: Mapping[str, Record]) -> list[str]:
 
 def _class_name(slo: Slo | None) -> str:
     return slo.name if slo else "no class"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}" if 0.99 < share < 1.0 else f"{share:.1%}"
 
 
 def _figure(value: float) -> str:

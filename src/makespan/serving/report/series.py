@@ -33,6 +33,9 @@ LATENCY_SLICES: Final = 80
 ROWS: Final = 64
 """Instances shown one by one; of more, neighbours share a row."""
 
+CELLS: Final = 200
+"""Slices of time that a row of an instance has."""
+
 
 def curve(picoseconds: npt.NDArray[Any]) -> dict[str, Any]:
     """Some order statistics of latencies, in seconds, with the share that is no longer than each.
@@ -146,16 +149,20 @@ def over_time(timeline: Timeline, slices: Slices, origin: int, blocks: IntArray)
     whole["rows"] = {
         "per": per_row,
         "n": count,
-        **{
-            name: [
-                _short(row)
-                for row in np.add.reduceat(mean[name], starts, axis=0)
-                / np.diff(np.append(starts, count))[:, None]
-            ]
-            for name in names
-        },
+        **{name: _rows(mean[name], starts) for name in names},
     }
     return whole
+
+
+def _rows(mean: FloatArray, starts: IntArray) -> list[list[float | int | None]]:
+    """Means of rows of neighbours from ``starts`` on, and of slices of time; two digits will do."""
+    count, slices = mean.shape
+    size = np.diff(np.append(starts, count))[:, None]
+    rows = np.add.reduceat(mean, starts, axis=0) / size
+    wide = -(-slices // CELLS)
+    cuts = np.arange(0, slices, wide)
+    cells = np.add.reduceat(rows, cuts, axis=1) / np.diff(np.append(cuts, slices))
+    return [_short(row, digits=2) for row in cells]
 
 
 def latency_over_time(record: Record, slices: Slices, origin: int) -> dict[str, Any]:

@@ -15,6 +15,11 @@ function visible() {
   return data.policies.filter((_, k) => state.shown.has(k));
 }
 
+// Many bands upon each other say nothing.
+function banded() {
+  return state.shown.size <= 3;
+}
+
 function swatch(policy) {
   const svg = shape("svg", { class: "swatch", viewBox: "0 0 22 10", "aria-hidden": "true" });
   svg.append(shape("path", { d: "M0 5H22", stroke: policy.colour, "stroke-width": 3, "stroke-dasharray": DASHES[policy.dash % DASHES.length] }));
@@ -72,10 +77,10 @@ function timeCharts() {
   const add = (caption, series, more) => {
     charts.push(new LineChart(host("time"), caption, 220, tip, series, () => ({ ...base, ...more })));
   };
-  add("TTFT by time of sending, median (band to p90)", () => visible().map((p) => ({ ...p, x: coarse, y: p.latency.median, top: p.latency.p90.map((v, k) => v ?? p.latency.median[k] ?? 0) })), { yText: (v) => `${figureText(v)} s` });
+  add("TTFT by time of sending, median (band to p90)", () => visible().map((p) => ({ ...p, x: coarse, y: p.latency.median, top: banded() ? p.latency.p90.map((v, k) => v ?? p.latency.median[k] ?? 0) : null })), { yText: (v) => `${figureText(v)} s` });
   if (!data.policies.some((p) => p.time)) return;
   const timed = () => visible().filter((p) => p.time);
-  const line = (name) => () => timed().map((p) => ({ ...p, x: fine, y: p.time[name].mean, top: p.time[name].peak }));
+  const line = (name) => () => timed().map((p) => ({ ...p, x: fine, y: p.time[name].mean, top: banded() ? p.time[name].peak : null }));
   add("KV memory in use", line("occupancy"), { yMax: 1, yText: percent });
   add("requests running", line("running"), { yText: figureText });
   add("requests waiting", line("waiting"), { yText: figureText });
@@ -116,7 +121,8 @@ function onePolicy() {
     const names = values.map((_, i) => (per === 1 ? `${i}` : `${i * per}–${Math.min(n, (i + 1) * per) - 1}`));
     return { values, names, most, text: state.measure === "occupancy" ? percent : figureText };
   };
-  charts.push(new HeatChart(host("instances"), "instances", tip, rows, options));
+  const cells = () => ({ ...options(), width: data.cells.width, count: data.cells.n });
+  charts.push(new HeatChart(host("instances"), "instances", tip, rows, cells));
   choose("one-policy", "measure", (measure) => (state.measure = measure));
 }
 
@@ -137,7 +143,7 @@ class BarChart extends Chart {
     const shown = visible(), groups = data.classes.length;
     const each = 16, gap = 26, label = 22;
     this.height = SPACE.top + groups * (shown.length * each + gap) + SPACE.bottom - 8;
-    const x = new Scale(0, 1, SPACE.left, this.width - 70);
+    const x = new Scale(0, 1, SPACE.left, this.width - 190);
     this.svg.replaceChildren();
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.svg.setAttribute("height", this.height);
@@ -156,7 +162,7 @@ class BarChart extends Chart {
         if (share !== null) {
           this.svg.append(shape("rect", { x: x.at(0), y, width: Math.max(0.5, x.at(share) - x.at(0)), height: each - 4, fill: p.colour, rx: 2 }));
         }
-        this.svg.append(shape("text", { x: x.at(share ?? 0) + 5, y: y + each - 6 }, percent(share)));
+        this.svg.append(shape("text", { x: x.at(share ?? 0) + 5, y: y + each - 6 }, `${percent(share)}  ${p.name}`));
         this.bars.push({ y, height: each, name: p.name, share, of: name });
         y += each;
       }
