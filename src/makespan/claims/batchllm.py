@@ -44,7 +44,8 @@ SYSTEM = System(
             measured_as="Tokens saved by the exact one-level grouping and by the greedy rule, "
             "divided by those of sharing on all levels, on generated batches of 20,000 prompts "
             "(quick: 2,000) from nearly flat to deep, on conversations, agents and, with "
-            "MAKESPAN_DATA, Mooncake's conversation trace taken as one batch.",
+            "MAKESPAN_DATA, Mooncake's conversation trace and Qwen-Bailian's traces, each taken as "
+            "one batch.",
             tolerance="reproduced if the exact grouping saves at least 98 % of the ideal on every "
             "load; partly if it does on the nearly flat ones, whose groups have 16 members or more "
             "and a common root of at most a twentieth of the group's prefix.",

@@ -70,11 +70,13 @@ def compare_savings(given: Conditions) -> Measurement:
         "conversations", {"conversations": count // 4}, seed=given.seed
     )
     loads["agents"] = generate("agents", {"sessions": count // 50}, seed=given.seed)
-    trace = None
     if given.data is not None:
-        trace = given.data.parent / "serving" / "mooncake-fast25" / "conversation_trace.jsonl"
+        folder = given.data.parent / "serving"
+        trace = folder / "mooncake-fast25" / "conversation_trace.jsonl"
         if trace.is_file():
             loads["Mooncake conversations"] = read_workload(trace)
+        for path in sorted(folder.glob("*bailian*/*.jsonl")):
+            loads[f"Qwen-Bailian {path.stem}"] = read_workload(path)
     measured: dict[str, Figure] = {}
     shares: dict[str, float] = {}
     for name, load in loads.items():
