@@ -42,8 +42,8 @@ SYSTEM = System(
             experiment=f"{_HERE}:compare_completion",
             measured_as=f"{_LOADS}, 100 sessions (quick: 30) at three rates from light load to "
             "overload, Llama-3.1-8B on an A100: mean and 95th percentile of program completion "
-            "times under eight policies and an oracle. Control: the middle rate with tools 100 "
-            "times as slow.",
+            "times under eight policies and an oracle. Control: a third of the lowest rate "
+            "with tools 100 times as slow.",
             tolerance="reproduced if the mean is at least 1.3 times shorter than under FCFS at "
             "both higher rates, at most 5 % longer at the lowest, and in the control within 5 % "
             "of that of programs in order of arrival with nothing kept; partly if the first holds.",

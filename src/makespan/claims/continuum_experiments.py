@@ -30,6 +30,10 @@ WORSE: Final = 1.05
 SLOWER: Final = 100
 """How much slower tools are in the control."""
 
+CONTROL: Final = 0.01
+"""Sessions per second in the control, few enough that turns hardly queue: a queue of minutes would
+be worth keeping contexts for slow tools, too."""
+
 HANG: Final = {"hang": 0.05, "hang_seconds": 300.0}
 FOREVER: Final = 1e5
 _PIECE: Final = 512
@@ -45,8 +49,8 @@ def compare_completion(given: Conditions) -> Measurement:
     for rate in RATES[::2] if given.quick else RATES:
         found = _serve_all(given, _agents(given, rate), f"{rate:g}/s", measured)
         gains[rate] = found["FCFS"] / found["time to live"]
-    middle = _agents(given, RATES[1])
-    slow = replace(middle, delay=middle.delay * SLOWER)
+    rare = _agents(given, CONTROL)
+    slow = replace(rare, delay=rare.delay * SLOWER)
     names = ("FCFS", "programs in order", "time to live", "kept forever")
     control = _serve_all(given, slow, "slow tools", measured, names)
     even = control["time to live"] / control["programs in order"]
