@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -96,6 +97,7 @@ def prepare(wish: Wish) -> Plan:
         timeout=wish.timeout,
         vocabulary=_vocabulary(wish.vocabulary),
     )
+    _allow_many_connections()
     about = look_at(server, model=wish.model, key=key)
     if about.max_model_len is not None:
         longest = int((workload.prompt + workload.output).max())
@@ -108,6 +110,17 @@ def prepare(wish: Wish) -> Plan:
     if about.blocks is not None and about.block_size is not None:
         limits = {"blocks": about.blocks, "block_size": about.block_size, **limits}
     return Plan(workload, replace(client, model=about.model), about, limits)
+
+
+def _allow_many_connections() -> None:
+    """Every open request is an open file, of which shells allow few unless asked."""
+    try:
+        import resource
+    except ImportError:
+        return  # not on this system
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _workload(wish: Wish) -> Workload:

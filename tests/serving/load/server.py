@@ -41,6 +41,8 @@ class Server:
         Tokens of an event.
     misbehave
         Called in place of an answer to the requests that it is given for, by their order.
+    silent
+        Whether it never answers.
     vllm
         Whether it tells token numbers and version as vLLM does.
     """
@@ -49,6 +51,7 @@ class Server:
     burst: int = 1
     vllm: bool = True
     key: str | None = None
+    silent: bool = False
     models: tuple[str, ...] = ("toy",)
     misbehave: dict[int, Misbehave] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -112,6 +115,8 @@ class Server:
             for name, value in [line.split(": ", 1)]
         }
         text = await reader.readexactly(int(headers.get("content-length", "0")))
+        if self.silent:
+            await asyncio.sleep(60)
         if self.key is not None and headers.get("authorization") != f"Bearer {self.key}":
             await plain(writer, 401, {"error": "Unauthorized"})
             return
