@@ -59,13 +59,14 @@ class LearnedRanks(ShortestPredicted):
     every
         Seconds between two looks at who should run.
     patience
-        Seconds after which a waiting request goes before all that have waited less.
+        Seconds after which a waiting request goes before all that have waited less. A short
+        patience turns the policy into FCFS as soon as everybody has to wait.
     """
 
     name = "ltr"
 
     def __init__(
-        self, lengths: Bounds | None = None, *, every: float = 0.3, patience: float = 30.0
+        self, lengths: Bounds | None = None, *, every: float = 0.3, patience: float = 300.0
     ) -> None:
         super().__init__(lengths)
         if not (every > 0 and patience > 0):
@@ -76,12 +77,9 @@ class LearnedRanks(ShortestPredicted):
         self.since: dict[int, int] = {}
 
     def rank(self, request: int, engine: EngineView) -> tuple[bool, int, int]:
-        """The smaller, the sooner; who was favoured once stays so."""
-        return (
-            request not in self.favoured,
-            self.left(request, engine),
-            engine.arrival(request),
-        )
+        """The smaller, the sooner; who was favoured once stays so, and goes by arrival."""
+        favoured = request in self.favoured
+        return not favoured, 0 if favoured else self.left(request, engine), engine.arrival(request)
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
         """See :meth:`Policy.order`."""

@@ -142,7 +142,8 @@ class JitServe(Policy):
     # Hooks.
 
     def arrived(self, request: int, engine: EngineView) -> None:
-        """See :meth:`Policy.arrived`; the pattern of its task unfolds."""
+        """See :meth:`Policy.arrived`; its length is foretold, the pattern of its task unfolds."""
+        self.bounds.bound(request, engine.generated(request), engine)
         if self._in_task(request):
             self.tasks.arrived(
                 engine.program(request), request, engine.label(request), engine.prompt(request),
@@ -164,7 +165,7 @@ class JitServe(Policy):
     def interrupt(self, engine: EngineView) -> Sequence[int]:
         """See :meth:`Policy.interrupt`; begins a frame if it is time."""
         if engine.now >= self.next:
-            self._begin(engine)
+            self.begin_frame(engine)
         if not self.leaving:
             return ()
         running = set(engine.running())
@@ -209,7 +210,7 @@ class JitServe(Policy):
 
     # A frame.
 
-    def _begin(self, engine: EngineView) -> None:
+    def begin_frame(self, engine: EngineView) -> None:
         """Choose the batch of a frame."""
         now = engine.now / PICOSECONDS
         self.frames += 1
