@@ -8,14 +8,18 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.perfetto import serving_perfetto
+from makespan.serving.policy import Policy
 from makespan.serving.record import Events, Fate, Kind, Record
 from makespan.serving.stays import Phase, stays
 from makespan.serving.timeline import Timeline
 from makespan.serving.workload import Workload
+from tests.serving.engine.cases import Drops, Interrupts, random_case
 from tests.serving.records import records
 
 
@@ -87,6 +91,26 @@ def test_stays_are_the_time_between_sending_and_the_end(record: Record) -> None:
         assert length[Phase.QUEUED] == record.queued[r]
         assert length[Phase.PREFILL] == record.first[r] - record.admitted[r]
         assert length[Phase.DECODE] == record.last[r] - record.first[r]
+
+
+@pytest.mark.parametrize("policy", [Policy, Interrupts, Drops])
+def test_simulated_runs_are_told_without_a_gap(policy: type[Policy]) -> None:
+    """Preempted, interrupted, dropped; programs; several instances; what is waiting is not run."""
+    seen = set()
+    for seed in range(12):
+        record = simulate_serving(**random_case(seed), policy=policy, events=True, timeline=True)
+        own: dict[int, list[Any]] = defaultdict(list)
+        for stay in stays(record):
+            own[stay.request].append(stay)
+            seen.add(stay.phase)
+        for r in np.flatnonzero(record.finished).tolist():
+            pieces = own[r]
+            assert (pieces[0].begin, pieces[-1].end) == (record.sent[r], record.last[r])
+            assert all(a.end == b.begin for a, b in pairwise(pieces))
+            assert sum(p.phase is Phase.PREEMPTED for p in pieces) <= record.preemptions[r]
+        read(serving_perfetto({"a": record, "b": record}))
+    assert {Phase.QUEUED, Phase.PREFILL, Phase.DECODE} <= seen
+    assert policy is Drops or {Phase.PREEMPTED, Phase.RESUMED} <= seen
 
 
 def preempted() -> Record:

@@ -40,12 +40,13 @@ def test_no_token_is_lost_or_computed_twice(policy: type[Policy]) -> None:
     for _, record in runs(policy):
         line, load, served = record.timeline, record.workload, record.finished
         assert line is not None
-        assert set(record.fate.tolist()) <= {Fate.FINISHED, Fate.TOO_LONG, Fate.ORPHAN}
+        assert Fate.UNFINISHED not in record.fate
         prompt = int(load.prompt[served].sum() - record.hits[served].sum())
         decode = int((load.output[served] - 1).sum())
         if record.preemptions.any():
             assert line.prompt.sum() + line.decode.sum() >= prompt + decode
             continue
+        # A dropped one has not begun: nothing was computed for it.
         assert line.prompt.sum() == prompt
         assert line.decode.sum() == decode
         undisturbed += 1
@@ -80,17 +81,21 @@ def test_events_tell_the_story_of_the_record(policy: type[Policy]) -> None:
         for r in range(record.count):
             own = events.request == r
             kinds = [Kind(k) for k in events.kind[own].tolist()]
+            again = [Kind.PREEMPT, Kind.ADMIT] * int(record.preemptions[r])
+            if record.fate[r] == Fate.DROPPED:
+                # It waited when it was given up, perhaps after it had run.
+                assert kinds == [*([Kind.ADMIT, *again][:-1] if again else []), Kind.DROP]
+                continue
             if record.fate[r] != Fate.FINISHED:
                 assert kinds == []
                 continue
-            again = [Kind.PREEMPT, Kind.ADMIT] * int(record.preemptions[r])
             assert kinds == [Kind.ADMIT, *again, Kind.FINISH]
             assert events.time[own][0] == record.admitted[r]
             assert events.time[own][-1] == record.last[r]
             assert (np.diff(events.time[own]) >= 0).all()
         for i in range(len(case["settings"])):
             here, steps = events.instance == i, line.instance == i
-            change = np.where(events.kind[here] == Kind.ADMIT, 1, -1)
+            change = np.array([1, -1, -1, 0, -1])[events.kind[here]]
             size = np.append(0, np.cumsum(change))
             until = np.searchsorted(events.time[here], line.begin[steps], side="right")
             assert (size[until] == line.running[steps]).all()
