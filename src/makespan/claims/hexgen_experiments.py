@@ -284,10 +284,9 @@ def tighter_deadlines(given: Conditions) -> Measurement:
         ),
     }
     parts = all(
-        scales[both][k] <= scales[name][k] * (1 + _SEPARATE)
-        and scales[name][k] <= scales[base][k] * (1 + _SEPARATE)
+        sum(a / b for a, b in zip(scales[base], scales[name], strict=True))
+        >= (1 + _SEPARATE) * len(rates)
         for name in ("round robin, urgency", "balance, FCFS")
-        for k in range(len(rates))
     )
     enough = mean >= FACTOR
     return Measurement(
@@ -314,12 +313,14 @@ def _explain(scales: dict[str, list[float]], mean: float, parts: bool) -> str:
         f"Dispatch alone: {spread(base, queue)} times; urgency alone: "
         f"{spread(base, 'round robin, urgency')}; urgency on top of dispatch: "
         f"{spread(queue, 'balance, urgency')}. "
-        + ("" if parts else "So the parts are not what the paper says: ")
-        + "on the same dispatch, the deadline of the whole query as the only key keeps "
+        + ("" if parts else "So urgency alone does not give its part. ")
+        + "On the same dispatch, the deadline of the whole query as the only key keeps "
         f"{spread(queue, 'balance, query deadlines')} times tighter deadlines than FCFS, true "
         f"slack {spread(queue, 'balance, true slack (oracle)')} times. All queries have one "
         "deadline here, as in the paper's runs, so that the first is the order in which queries "
-        "came."
+        "came. The baseline sends a quarter of all calls to the slowest engine, which "
+        "that keeps busy or overloaded at these rates: the factor is larger than the paper's for "
+        "it."
     )
 
 
