@@ -4,19 +4,19 @@
 the authors' code is UIUC-MLSys/JITServe. At the beginning of a frame the priorities of all requests
 that run or wait are computed anew (:mod:`.worth`) from bounds of their lengths (:mod:`.lengths`)
 and sub-deadlines of their tasks (:mod:`.patterns`); GMAX chooses the batch (:mod:`.gmax`). Running
-requests outside it give way to waiting ones inside it, a few per step, where what is gained by this
-exceeds what the victim loses while it is computed anew. Between frames vLLM's own order holds: new
+requests outside it give way to waiting ones inside it, a few per step, where that pays
+(:mod:`.swaps`). Between frames vLLM's own order holds: new
 requests go to the end of the queue, and whoever fits is admitted.
 
 Inferred or ours: a frame is a time and not a count of steps, so that an engine need not be looked
-at in between; the batch is what fits the memory with the tokens of one frame, too; of several
-victims that with the least priority goes first; a place is taken away only where none is free.
+at in between; of several victims that with the least priority goes first.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -34,6 +34,7 @@ from makespan.serving.policies.jitserve.gmax import (
 )
 from makespan.serving.policies.jitserve.lengths import Bounds, PastLengths
 from makespan.serving.policies.jitserve.patterns import Tasks
+from makespan.serving.policies.jitserve.swaps import fitting, leaving_for
 from makespan.serving.policies.jitserve.targets import NEVER, targets
 from makespan.serving.policies.jitserve.worth import PENALTY, REWARDS, Crowd, Reward
 from makespan.serving.policy import EngineView, Policy
@@ -89,6 +90,9 @@ class JitServe(Policy):
         Seconds after which a request that has not begun is refused; None: never.
     fairness
         Weight from 0 to 1 of a term that favours labels which got few tokens.
+    swap_time
+        Picoseconds per block to bring it back from the host, for engines with memory there; None:
+        victims are computed anew.
     """
 
     name = "jitserve"
@@ -110,6 +114,7 @@ class JitServe(Policy):
         penalty: float | None = None,
         waiting_time: float | None = None,
         fairness: float = 0.0,
+        swap_time: int | None = None,
     ) -> None:
         if reward not in REWARDS or grouping not in ("window", "bins", "none", "shortest"):
             raise OptionError(f"reward {reward!r}, grouping {grouping!r}")
@@ -126,6 +131,7 @@ class JitServe(Policy):
         self.cutoff = Cutoff() if cutoff is None else Cutoff((cutoff,))
         self.frame, self.swaps, self.penalty = frame, swaps, penalty
         self.waiting_time, self.fairness = waiting_time, fairness
+        self.swap_time = swap_time
         self.next = 0
         self.frames = 0
         self.leaving: list[int] = []
@@ -228,10 +234,12 @@ class JitServe(Policy):
             worth = self._fair(live, worth, engine)
         places = self._places(running, crowd, step, engine)
         chosen = self._choose(crowd, worth, now, places, engine)
-        chosen = self._fitting(chosen, worth, crowd, engine)
+        chosen = fitting(chosen, worth, crowd, round(self.frame / step), engine)
         self.rank = dict(zip(live, worth.tolist(), strict=True))
         self.chosen = {live[k] for k in chosen.tolist()}
-        self.leaving = self._victims(running, len(running), live, crowd, worth, places, engine)
+        stall = partial(self._stall, engine=engine)
+        leaving = leaving_for(chosen, len(running), crowd, worth, places, self.frame, stall, engine)
+        self.leaving = [live[k] for k in leaving]
 
     @property
     def step(self) -> float:
@@ -327,65 +335,17 @@ class JitServe(Policy):
             chosen = complete(chosen, worth, crowd.task, need, self.frame, places)
         return chosen
 
-    def _fitting(
-        self, chosen: IntArray, worth: FloatArray, crowd: Crowd, engine: EngineView
-    ) -> IntArray:
-        """Of the batch the best that fit the memory for a frame; at least one."""
-        size = engine.block_size
-        ahead = round(self.frame / self.step)
-        order = chosen[np.lexsort((chosen, -worth[chosen]))]
-        tokens = crowd.prompt[order] + crowd.had[order] + np.minimum(crowd.left[order], ahead)
-        held = np.cumsum(-(-tokens // size))
-        return order[: max(int(np.searchsorted(held, engine.total_blocks, side="right")), 1)]
-
-    def _victims(
-        self,
-        running: list[int],
-        count: int,
-        live: list[int],
-        crowd: Crowd,
-        worth: FloatArray,
-        places: int,
-        engine: EngineView,
-    ) -> list[int]:
-        """Who of the running is to leave for those of the batch who wait, the first to go first.
-
-        A newcomer in need of a place or of memory takes that of the least victims outside the
-        batch, as long as it gains more by being served for the frame than they lose.
-        """
-        size = engine.block_size
-        free_places, free_blocks = places - count, engine.free_blocks
-        newcomers = [k for k in range(count, len(live)) if live[k] in self.chosen]
-        newcomers.sort(key=lambda k: (-worth[k], live[k]))
-        victims = [k for k in range(count) if live[k] not in self.chosen]
-        victims.sort(key=lambda k: (worth[k], -live[k]))
-        leaving: list[int] = []
-        at = 0
-        for k in newcomers:
-            need = -(-int(crowd.prompt[k] + crowd.had[k]) // size)
-            taken, places_left, blocks_left, lost = at, free_places, free_blocks, 0.0
-            while (places_left < 1 or blocks_left < need) and taken < len(victims):
-                v = victims[taken]
-                places_left += 1
-                blocks_left += -(-engine.computed(live[v]) // size)
-                # What the victim would have got in the frame, and while it is computed anew.
-                lost += worth[v] * (self.frame + self._stall(engine.computed(live[v]), engine))
-                taken += 1
-            if places_left < 1 or blocks_left < need:
-                break
-            if taken > at and worth[k] * self.frame <= lost:
-                break
-            leaving += [live[v] for v in victims[at:taken]]
-            at, free_places, free_blocks = taken, places_left - 1, blocks_left - need
-        return leaving
-
-    def _stall(self, computed: int, engine: EngineView) -> float:
-        """Seconds to compute a context anew; there is no other way back into memory."""
+    def _stall(self, computed: int, *, engine: EngineView) -> float:
+        """Seconds until a context is in memory again: computed anew or, if sooner, copied back."""
         if computed < 1:
             return 0.0
         if self.cost is not None:
-            return self.cost.step(computed, 1, computed, computed**2) / PICOSECONDS
-        return -(-computed // engine.max_num_batched_tokens) * self.step
+            anew = self.cost.step(computed, 1, computed, computed**2) / PICOSECONDS
+        else:
+            anew = -(-computed // engine.max_num_batched_tokens) * self.step
+        if self.swap_time is None:
+            return anew
+        return min(anew, -(-computed // engine.block_size) * self.swap_time / PICOSECONDS)
 
     # What a request is.
 
