@@ -17,8 +17,8 @@ from makespan.serving.policies.batchllm.plan import Ordering, Plan, make_plan
 from makespan.serving.policies.batchllm.tree import SYMBOL, PrefixTree
 from makespan.serving.workload import Workload
 
-Grouping = Literal["exact", "greedy", "none"]
-GROUPINGS: Final = ("exact", "greedy", "none")
+GroupingRule = Literal["exact", "greedy", "none"]
+GROUPING_RULES: Final = ("exact", "greedy", "none")
 
 Prompt = str | Sequence[int] | npt.NDArray[np.integer]
 
@@ -33,7 +33,7 @@ def plan_batch(
     keys: Sequence[object] | None = None,
     block_size: int = _BLOCK,
     capacity: int | None = None,
-    grouping: Grouping = "exact",
+    grouping: GroupingRule = "exact",
     ordering: Ordering = "ratio",
 ) -> Plan:
     """In which order an engine with a prefix cache should be given a batch of prompts.
@@ -95,7 +95,7 @@ def plan_workload(
     output: IntArray | None = None,
     block_size: int = _BLOCK,
     capacity: int | None = None,
-    grouping: Grouping = "exact",
+    grouping: GroupingRule = "exact",
     ordering: Ordering = "ratio",
 ) -> Plan:
     """The plan of a load whose requests are all known, by the pieces that they name.
@@ -140,7 +140,7 @@ def _nodes(tree: PrefixTree, grouping: str) -> IntArray:
         return greedy_grouping(tree).node
     if grouping == "none":
         return np.zeros_like(tree.deepest)
-    raise OptionError(f"no grouping is called {grouping!r}", hint=", ".join(GROUPINGS))
+    raise OptionError(f"no grouping is called {grouping!r}", hint=", ".join(GROUPING_RULES))
 
 
 def _row(index: int, prompt: Prompt) -> bytes:
