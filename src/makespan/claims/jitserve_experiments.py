@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from makespan.claims.jitserve import (
     CLOSE,
+    EDGE,
     FAR,
     FEW,
     GAIN,
@@ -68,7 +69,7 @@ class Served:
 
 def compare_at_overload(given: Conditions) -> Measurement:
     """Token goodput against other schedulers at overload, and under light load."""
-    loads = (QUICK,) if given.quick else OVERLOAD
+    loads = (QUICK,) if given.quick else (EDGE, *OVERLOAD)
     measured: dict[str, Figure] = {}
     gains: dict[str, float] = {}
     for load in loads:
@@ -79,7 +80,8 @@ def compare_at_overload(given: Conditions) -> Measurement:
             gains[f"{name} at {load:g}"] = found[FULL].good / max(found[name].good, 1)
     light = {name: _measure(given, LIGHT, name, measured) for name in (FULL, "FCFS")}
     even = abs(light[FULL].good / max(light["FCFS"].good, 1) - 1) <= PARITY
-    judged = [gain for name, gain in gains.items() if name.split(" at ")[0] in BASELINES]
+    heavy = {name: gain for name, gain in gains.items() if not name.endswith(f" at {EDGE:g}")}
+    judged = [gain for name, gain in heavy.items() if name.split(" at ")[0] in BASELINES]
     for name, gain in gains.items():
         measured[f"gain over {name}"] = Figure(round(gain, 2))
     better = min(judged) > 1
@@ -87,10 +89,11 @@ def compare_at_overload(given: Conditions) -> Measurement:
     return Measurement(
         Verdict.REPRODUCED if whole else Verdict.PARTLY if better else Verdict.NOT,
         measured,
-        f"JITServe has {min(judged):.2f} to {max(judged):.2f} times the token goodput of the four, "
-        f"and {min(gains.values()):.2f} times that of the best of all, which includes earliest "
-        "deadline first and shortest predicted job first. Most tokens are those of tasks, so that "
-        "what finishes tasks wins; chats pay for it.",
+        f"At overload JITServe has {min(judged):.2f} to {max(judged):.2f} times the token goodput "
+        f"of the four, and at least {min(heavy.values()):.2f} times that of all, earliest deadline "
+        "first and shortest predicted job first among them. Most tokens are those of tasks, so "
+        "that who finishes tasks wins; chats pay for it. Priorities have no urgency in them, which "
+        "matters where nearly everybody can still be in time.",
         seeds=_seeds(given),
     )
 
