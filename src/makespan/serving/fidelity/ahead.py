@@ -48,30 +48,26 @@ class OneAhead(Boundaries):
 
     def __init__(self) -> None:
         super().__init__()
-        self._boundary = -1
+        self._boundary = self._held = -1
         # Sequences that ended at the boundary, and their blocks.
         self._places = self._blocks = 0
-        self._held = False
 
     def admit(self, request: int, engine: EngineView) -> bool:
         """Not what the step about to be launched, planned a step ago, could not know of."""
         now = engine.now
         unseen = self.taken[request] >= now and not engine.preemptions(request)
         if not unseen and self._boundary == now:
-            size = engine.block_size
             length = engine.prompt(request) + engine.generated(request)
-            unseen = len(
-                engine.running()
-            ) + self._places >= engine.max_num_seqs or engine.free_blocks - self._blocks < -(
-                -length // size
-            )
-        self._held = self._held or unseen
+            blocks = self._blocks + -(-length // engine.block_size)
+            places = self._places + len(engine.running())
+            unseen = places >= engine.max_num_seqs or engine.free_blocks < blocks
+        if unseen:
+            self._held = now
         return not unseen
 
     def wake(self, engine: EngineView) -> int | None:
         """At the next boundary, if somebody was kept waiting for it."""
-        held, self._held = self._held, False
-        return engine.now if held else None
+        return engine.now + 1 if self._held == engine.now else None
 
     def finished(self, request: int, engine: EngineView) -> None:
         """See :meth:`Policy.finished`."""
