@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -18,16 +19,13 @@ from makespan.serving.service import GOODPUT
 from makespan.serving.sweep import Case, CaseResult, axis, grid, groups, sweep
 from makespan.serving.sweep.spread import Spread
 
-LOCAL: Final = "local"
-"""Address of a Ray cluster of this machine alone."""
-
 _SHOWN: Final = (
-    ("TTFT mean s", "ttft_mean", 1.0),
-    ("TTFT p99 s", "ttft_p99", 1.0),
-    ("TPOT mean ms", "tpot_mean", 1000.0),
-    ("E2E mean s", "e2e_mean", 1.0),
+    ("TTFT s", "ttft_mean", 1.0),
+    ("its p99", "ttft_p99", 1.0),
+    ("TPOT ms", "tpot_mean", 1000.0),
+    ("E2E s", "e2e_mean", 1.0),
     ("preempted", "preemptions", 1.0),
-    ("attained %", "attained", 100.0),
+    ("kept %", "attained", 100.0),
     ("goodput/s", "goodput", 1.0),
 )
 """Columns of the table: heading, figure, and what it is multiplied by."""
@@ -62,14 +60,13 @@ def run(
 ) -> None:
     """Run the cases, adding to ``into`` as they end, so that an interruption keeps what is done."""
     load = base_load(scenario) if scenario.trace is not None else None
-    address = None if ray == LOCAL else ray
     for result in sweep(
         cases,
         workload=load,
         results=results,
         workers=workers,
         ray=ray is not None,
-        address=address,
+        address=ray,
     ):
         into.append(result)
         words = ", ".join(f"{name}={value}" for name, value in result.varied)
@@ -91,7 +88,7 @@ def report(cases: Sequence[Case], found: Sequence[CaseResult]) -> RenderableType
     for name in names:
         table.add_column(name, overflow="fold")
     for head, _, _ in _SHOWN:
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", no_wrap=True)
     for group in made:
         own = [str(value) for _, value in group.varied]
         if not group.figures:
@@ -104,8 +101,9 @@ def report(cases: Sequence[Case], found: Sequence[CaseResult]) -> RenderableType
             words = ", ".join(f"{name}={value}" for name, value in group.varied)
             lines.append(Text(f"{words}: {error}", style="yellow"))
     seeds = max((len(g.seeds) for g in made), default=0)
-    spread = "Mean ± standard deviation over the seeds. " if seeds > 1 else ""
-    lines.append(Text(f"{spread}{GOODPUT}", style="dim"))
+    spread = ", ± standard deviation over the seeds" if seeds > 1 else ""
+    kept = "Kept: requests that attain their class"
+    lines.append(Text(f"Means{spread}. {kept}. {GOODPUT}", style="dim"))
     return Lines(*lines)
 
 
@@ -120,10 +118,14 @@ def _counted(cases: Sequence[Case], found: Sequence[CaseResult]) -> str:
 
 
 def _cell(spread: Spread | None, factor: float) -> str:
+    """The mean, as many of its digits as the deviation has with two."""
     if spread is None:
         return "-"
-    mean = f"{factor * spread.mean:.4g}"
-    return f"{mean} ± {factor * spread.deviation:.2g}" if spread.count > 1 else mean
+    mean, deviation = factor * spread.mean, factor * spread.deviation
+    if not deviation:
+        return f"{mean:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(deviation)))
+    return f"{mean:.{digits}f}±{deviation:.{digits}f}"
 
 
 def document(

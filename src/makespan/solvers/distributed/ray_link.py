@@ -6,11 +6,14 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from makespan.core.errors import EngineError, MissingDependencyError
 
-_LOOPBACK = "127.0.0.1"
+LOCAL: Final = "local"
+"""Address of a cluster of this machine alone."""
+
+_LOOPBACK: Final = "127.0.0.1"
 
 
 def load_ray() -> Any:
@@ -35,8 +38,8 @@ def connected(address: str | None) -> Iterator[Any]:
     """The ``ray`` module, connected to a cluster.
 
     A connection that exists is used and left open. Without one, and without an address here or
-    in RAY_ADDRESS, a cluster of this machine alone is started, bound to loopback, and ended
-    afterwards.
+    in RAY_ADDRESS, or for the address "local", a cluster of this machine alone is started, bound
+    to loopback, and ended afterwards.
     """
     ray = load_ray()
     if ray.is_initialized():
@@ -45,7 +48,7 @@ def connected(address: str | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     where = address or os.environ.get("RAY_ADDRESS")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if where:
+    if where and where != LOCAL:
         try:
             ray.init(address=where, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -54,7 +57,7 @@ def connected(address: str | None) -> Iterator[Any]:
                 hint="start one with `ray start --head`, or leave the address out",
             ) from error
     else:
-        ray.init(include_dashboard=False, _node_ip_address=_LOOPBACK, **options)
+        ray.init(address=LOCAL, include_dashboard=False, _node_ip_address=_LOOPBACK, **options)
     try:
         yield ray
     finally:
