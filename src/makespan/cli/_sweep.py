@@ -23,12 +23,10 @@ _SHOWN: Final = (
     ("TTFT s", "ttft_mean", 1.0),
     ("its p99", "ttft_p99", 1.0),
     ("TPOT ms", "tpot_mean", 1000.0),
-    ("E2E s", "e2e_mean", 1.0),
-    ("preempted", "preemptions", 1.0),
     ("kept %", "attained", 100.0),
     ("goodput/s", "goodput", 1.0),
 )
-"""Columns of the table: heading, figure, and what it is multiplied by."""
+"""Columns of the table, few enough for 80 characters: heading, figure, and what it is multiplied by."""
 
 
 def cases_of(
@@ -86,7 +84,7 @@ def report(cases: Sequence[Case], found: Sequence[CaseResult]) -> RenderableType
     table = Table(box=None, padding=(0, 1), header_style="bold")
     names = [name for name, _ in cases[0].varied]
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=min(len(name), 12))
     for head, _, _ in _SHOWN:
         table.add_column(head, justify="right", no_wrap=True)
     for group in made:
@@ -102,7 +100,7 @@ def report(cases: Sequence[Case], found: Sequence[CaseResult]) -> RenderableType
             lines.append(Text(f"{words}: {error}", style="yellow"))
     seeds = max((len(g.seeds) for g in made), default=0)
     spread = ", ± standard deviation over the seeds" if seeds > 1 else ""
-    kept = "Kept: requests that attain their class"
+    kept = "Kept: requests that attain their class; further figures are in --json and --results"
     lines.append(Text(f"Means{spread}. {kept}. {GOODPUT}", style="dim"))
     return Lines(*lines)
 
@@ -118,13 +116,13 @@ def _counted(cases: Sequence[Case], found: Sequence[CaseResult]) -> str:
 
 
 def _cell(spread: Spread | None, factor: float) -> str:
-    """The mean, as many of its digits as the deviation has with two."""
+    """The mean, with as many of its decimals as the first digit of the deviation needs."""
     if spread is None:
         return "-"
     mean, deviation = factor * spread.mean, factor * spread.deviation
     if not deviation:
         return f"{mean:.4g}"
-    digits = max(0, 1 - math.floor(math.log10(deviation)))
+    digits = max(0, -math.floor(math.log10(deviation)))
     return f"{mean:.{digits}f}±{deviation:.{digits}f}"
 
 
