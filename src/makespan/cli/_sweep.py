@@ -26,7 +26,7 @@ _SHOWN: Final = (
     ("kept %", "attained", 100.0),
     ("goodput/s", "goodput", 1.0),
 )
-"""Columns of the table, few enough for 80 characters: heading, figure, and what it is multiplied by."""
+"""Columns of the table, few enough for 80 characters: heading, figure, and a factor."""
 
 
 def cases_of(
@@ -84,15 +84,14 @@ def report(cases: Sequence[Case], found: Sequence[CaseResult]) -> RenderableType
     table = Table(box=None, padding=(0, 1), header_style="bold")
     names = [name for name, _ in cases[0].varied]
     for name in names:
-        table.add_column(name, overflow="fold", min_width=min(len(name), 12))
-    for head, _, _ in _SHOWN:
-        table.add_column(head, justify="right", no_wrap=True)
-    for group in made:
-        own = [str(value) for _, value in group.varied]
-        if not group.figures:
-            table.add_row(*own, *["-"] * len(_SHOWN))
-            continue
-        table.add_row(*own, *(_cell(group.figures.get(name), f) for _, name, f in _SHOWN))
+        table.add_column(name, overflow="fold")
+    cells = [[_cell(g.figures.get(name), f) for _, name, f in _SHOWN] for g in made]
+    for k, (head, _, _) in enumerate(_SHOWN):
+        # Where there is little room, names of values are broken, not figures.
+        width = max([len(head), *(len(row[k]) for row in cells)])
+        table.add_column(head, justify="right", min_width=width)
+    for group, row in zip(made, cells, strict=True):
+        table.add_row(*(str(value) for _, value in group.varied), *row)
     lines: list[RenderableType] = [rows, Text(), table, Text()]
     for group in made:
         for error in dict.fromkeys(group.errors):
