@@ -92,8 +92,7 @@ def compare_at_overload(given: Conditions) -> Measurement:
         f"At overload JITServe has {min(judged):.2f} to {max(judged):.2f} times the token goodput "
         f"of the four, and at least {min(heavy.values()):.2f} times that of all, earliest deadline "
         "first and shortest predicted job first among them. Most tokens are those of tasks, so "
-        "that who finishes tasks wins; chats pay for it. Priorities have no urgency in them, which "
-        "matters where nearly everybody can still be in time.",
+        "that who finishes tasks wins; chats pay for it.",
         seeds=_seeds(given),
     )
 

@@ -34,8 +34,9 @@ def test_the_list_says_who_moves_and_scales(entry: object) -> None:
     assert isinstance(entry, type(next(iter(ROUTERS.values()))))
     router = entry.make(WORKLOAD, (), 0)
     assert isinstance(router, Router)
-    crowd = fleet([[Load(500, 1), Load(250, 1)], []], total=50)
+    crowd = fleet([[Load(500, 1), Load(250, 1)], []], [[Load(30)], []], total=50)
     crowd.now = 10**15
+    router.route(2, crowd)
     assert bool(router.migrate(crowd)) == entry.moves
     assert (router.poll is not None) == (entry.moves or entry.scales)
     full = fleet([[Load(500, 1), Load(250, 1)], []], total=50)
