@@ -42,9 +42,17 @@ class InOrder(Policy):
     def __init__(self, rank: IntArray) -> None:
         self.rank: list[int] = rank.tolist()
         self.window = max(len(self.rank), 1)
+        self.unsorted = False
+
+    def arrived(self, request: int, engine: EngineView) -> None:
+        """See :meth:`Policy.arrived`."""
+        self.unsorted = True
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
-        """See :meth:`Policy.order`."""
+        """See :meth:`Policy.order`; who is preempted keeps the head of the queue."""
+        if not self.unsorted:
+            return waiting
+        self.unsorted = False
         return sorted(waiting, key=self.rank.__getitem__)
 
 
