@@ -16,6 +16,7 @@ SHIPPED: Final = (
     "makespan.claims.hexgen_text2sql:SYSTEM",
     "makespan.claims.batchllm:SYSTEM",
     "makespan.claims.continuum:SYSTEM",
+    "makespan.claims.llumnix:SYSTEM",
     "makespan.claims.jitserve:SYSTEM",
 )
 """Where each system is declared; to remove one, delete its module and its line here."""

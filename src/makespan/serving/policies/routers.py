@@ -93,6 +93,14 @@ ROUTERS: Final = {
             moves=True,
         ),
         RouterEntry(
+            "llumnix-waiting",
+            lambda _w, _c, s: Llumnix(
+                dispatch=Dispatch(seed=s), pairing=Pairing(), choice="FCWSR", urgent=URGENT
+            ),
+            "Llumnix that moves heads of queues, too",
+            moves=True,
+        ),
+        RouterEntry(
             "llumnix-artifact",
             lambda _w, _c, s: _artifact(s),
             "as the authors' artifact: the last admitted moves, the urgent never",

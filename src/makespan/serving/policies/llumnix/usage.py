@@ -160,7 +160,11 @@ class Measure:
         return one.running + (one.waiting > 0)
 
     def freeness(self, one: Report, *, reserved: bool | None = None) -> float:
-        """Blocks left per request: infinite without any, -infinite if it is to be emptied."""
+        """Blocks left per request: infinite without any, -infinite if it is to be emptied.
+
+        Negative where blocks lack, and then the less so the longer the queue is, as in the
+        artifact and main: while every engine lacks memory, new requests gather at one of them.
+        """
         if one.draining:
             return -math.inf
         requests = self.requests(one)
