@@ -94,8 +94,8 @@ def report(setup: Setup, found: Sequence[Searched]) -> RenderableType:
         point = last.found
         table.add_row(
             one.policy,
-            f"{np.mean(rates):.3f}",
-            *(f"{value:.3f}" if math.isfinite(value) else "none" for value in beyond),
+            f"{np.mean(rates):.4g}",
+            *(f"{value:.4g}" if math.isfinite(value) else "none" for value in beyond),
             " ".join(f"{s:.1%}" for s in point.shares) if point else "-",
             " ".join(f"{a:.1%}/{b:.1%}" for a, b in point.halves) if point else "-",
             str(sum(len(c.points) for c in one.searches)),
