@@ -8,10 +8,14 @@ from typing import Any, Final
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.admission import Aggressive, Conservative
+from makespan.serving.policies.autellix import Autellix
 from makespan.serving.policies.catalogue import POLICIES
 from makespan.serving.policies.continuum import Continuum
+from makespan.serving.policies.jitserve.policy import JitServe
 from makespan.serving.policies.ordering import EarliestDeadline, Priority, ShortestPrompt
 from makespan.serving.policies.past_future import PastFuture
+from makespan.serving.policies.predicted import LearnedRanks, ShortestPredicted
+from makespan.serving.policies.slos_serve import SlosServe
 from makespan.serving.policies.told import Told
 from makespan.serving.policy import Policy
 
@@ -26,6 +30,11 @@ LIVE: Final[Mapping[str, Callable[[Told, StepCost | None, int], Maker]]] = {
     "aggressive": lambda _t, _c, _s: Aggressive,
     "past-future": lambda _t, _c, s: lambda **more: PastFuture(**{"seed": s, **more}),
     "continuum": lambda t, c, _s: lambda **more: Continuum(t, c, **more),
+    "jitserve": lambda t, c, _s: lambda **more: JitServe(t, c, **more),
+    "sjf": lambda _t, _c, _s: ShortestPredicted,
+    "ltr": lambda _t, _c, _s: LearnedRanks,
+    "autellix": lambda _t, _c, _s: Autellix,
+    "slos-serve": lambda t, _c, _s: lambda **more: SlosServe(t, **more),
     "program-fcfs": lambda t, c, _s: lambda: Continuum(t, c, rule="never"),
 }
 """By name: given what clients say, step times and a seed, what takes the options."""

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from makespan.core.errors import OptionError
 from makespan.serving.policies.jitserve.lengths import Bounds, PastLengths
 from makespan.serving.policies.jitserve.targets import targets
+from makespan.serving.policies.told import Told
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS, Workload
 
@@ -33,7 +34,7 @@ class SlosServe(Policy):
 
     Parameters
     ----------
-    workload
+    told
         Tells the targets.
     lengths
         Predicted lengths; None: means of what ended under the same label.
@@ -50,7 +51,7 @@ class SlosServe(Policy):
 
     def __init__(
         self,
-        workload: Workload,
+        told: Workload | Told,
         lengths: Bounds | None = None,
         *,
         step: float = _STEP,
@@ -61,7 +62,7 @@ class SlosServe(Policy):
             raise OptionError(f"steps of {step} s, {planned} planned, every {every} s")
         self.lengths = lengths or Bounds(PastLengths(), level=None)
         self.step, self.planned, self.every = step, planned, round(every * PICOSECONDS)
-        self.targets = targets(workload)
+        self.targets = targets(told)
         self.next = 0
         self.accepted: dict[int, int] = {}
         self.begun: dict[int, int] = {}

@@ -136,3 +136,38 @@ def test_ended_tasks_are_remembered_and_forgotten() -> None:
     tasks.library.graphs[0] = graphs_of(load)[1]  # what fits the second for certain
     second = play(tasks, load, 1)
     assert second[0] < second[-1] == pytest.approx(100 * SECOND)
+
+
+class Clients:
+    """Clients who say what their last call is, and nothing of what hangs on what."""
+
+    slos = ()
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+
+    def is_last(self, request: int) -> bool:
+        """Whether it is that one."""
+        return request == self.last
+
+
+def test_without_a_workload_stages_open_when_nothing_of_the_task_is_there() -> None:
+    """Two calls side by side, then one: two stages, remembered when the last has ended."""
+    tasks = Tasks(Clients(2))
+    tasks.arrived(9, 0, "search", 100, 0)
+    tasks.arrived(9, 1, "search", 120, 0)
+    tasks.finished(9, 0, 50, SECOND)
+    tasks.finished(9, 1, 60, 2 * SECOND)
+    assert tasks.tokens(9) == 330
+    tasks.arrived(9, 2, "report", 500, 3 * SECOND)
+    tasks.finished(9, 2, 700, 9 * SECOND)
+    (graph,) = tasks.library.graphs
+    assert [set(stage.kinds) for stage in graph.stages] == [{"search"}, {"report"}]
+    assert [stage.seconds for stage in graph.stages] == [2.0, 6.0]
+    assert [stage.tool for stage in graph.stages] == [0.0, 1.0]
+    assert graph.share(0) == pytest.approx(2 / 9)
+    tasks.arrived(10, 3, "search", 100, 20 * SECOND)
+    tasks.arrived(10, 4, "search", 120, 20 * SECOND)
+    assert tasks.due(10, 9 * SECOND) == 22 * SECOND
+    with pytest.raises(OptionError, match="only a workload"):
+        Tasks(Clients(0), known=True)

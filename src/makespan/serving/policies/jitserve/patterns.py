@@ -23,6 +23,7 @@ import numpy as np
 from makespan.core.errors import OptionError
 from makespan.core.vocabulary import IntArray
 from makespan.serving.policies.jitserve.features import depths
+from makespan.serving.policies.told import Told
 from makespan.serving.workload import PICOSECONDS, Workload
 
 WIDTH: Final = 1.0
@@ -40,6 +41,10 @@ DECAY: Final = 0.9
 _TOKENS_PER_SECOND: Final = 10_000.0
 _STEP_SECONDS: Final = 0.02
 """By which stages of a training load are timed; only their proportions matter [inferred]."""
+
+
+_MOST: Final = 10_000
+"""Running tasks that are remembered; of more the one that began first is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +226,11 @@ class Tasks:
 
     Parameters
     ----------
-    workload
-        Tells, once a call has been sent, behind which calls it comes, and, once all have ended,
-        that the task has: both are what a client says. Nothing else of it is used.
+    told
+        What clients say: a workload tells, once a call has been sent, behind which calls it comes,
+        and, once all have ended, that the task has; nothing else of it is used. Without one, a call
+        that comes while no other of its task is there opens a stage, and the task ends with the
+        call that is said to be its last.
     history
         A training load whose programs fill the library.
     known
@@ -234,7 +241,7 @@ class Tasks:
 
     def __init__(
         self,
-        workload: Workload,
+        told: Workload | Told,
         history: Workload | None = None,
         *,
         known: bool = False,
@@ -243,11 +250,20 @@ class Tasks:
     ) -> None:
         self.library = Library(size)
         self.foretell = foretell
-        self._depth = depths(workload).tolist()
-        members = np.unique(workload.program[workload.program >= 0], return_counts=True)
-        self._left = dict(zip(*(part.tolist() for part in members), strict=True))
+        self._told: Told | None = None
+        self._depth: list[int] = []
+        self._left: dict[int, int] = {}
+        self._known: dict[int, Graph] | None = None
         self._tasks: dict[int, _Task] = {}
-        self._known = graphs_of(workload) if known else None
+        if isinstance(told, Workload):
+            self._depth = depths(told).tolist()
+            members = np.unique(told.program[told.program >= 0], return_counts=True)
+            self._left = dict(zip(*(part.tolist() for part in members), strict=True))
+            self._known = graphs_of(told) if known else None
+        elif known:
+            raise OptionError("only a workload knows the stages of its tasks beforehand")
+        else:
+            self._told = told
         if history is not None:
             for graph in graphs_of(history).values():
                 self.library.add(graph)
@@ -258,9 +274,12 @@ class Tasks:
         if task is None:
             known = [self._known[program]] if self._known else self.library.graphs
             task = self._tasks[program] = _Task(now, [(graph, 1.0) for graph in known], opened=now)
-        if self._depth[request] > task.stage:
+            if len(self._tasks) > _MOST:  # clients that never came back
+                del self._tasks[next(iter(self._tasks))]
+        stage = self._stage(task, request)
+        if stage > task.stage:
             self._close(task)
-            task.stage, task.opened = self._depth[request], now
+            task.stage, task.opened = stage, now
             task.tool = (now - task.ended) / PICOSECONDS
         task.calls[request] = label, prompt, None
         task.matched = None
@@ -274,8 +293,7 @@ class Tasks:
                 label, prompt, _ = task.calls[request]
                 task.calls[request] = label, prompt, output
                 task.tokens += prompt + output
-        self._left[program] -= 1
-        if not self._left[program] and task is not None:
+        if self._over(program, request, task) and task is not None:
             self._close(task)
             self.library.add(Graph(tuple(task.stages), 1.0, now / PICOSECONDS))
             del self._tasks[program]
@@ -297,6 +315,20 @@ class Tasks:
         """Tokens, of prompts and outputs, of the calls of a running task that have ended."""
         task = self._tasks.get(program)
         return 0 if task is None else task.tokens
+
+    def _stage(self, task: _Task, request: int) -> int:
+        """The stage that a call opens or joins."""
+        if self._told is None:
+            return self._depth[request]
+        alone = bool(task.calls) and all(out is not None for _, _, out in task.calls.values())
+        return task.stage + alone
+
+    def _over(self, program: int, request: int, task: _Task | None) -> bool:
+        """Whether a task has ended with the end of a call."""
+        if self._told is None:
+            self._left[program] -= 1
+            return not self._left[program]
+        return task is not None and self._told.is_last(request)
 
     def _share(self, task: _Task) -> float:
         """Cumulative part of the time at the end of the running stage; 1 without a match."""

@@ -37,6 +37,7 @@ from makespan.serving.policies.jitserve.patterns import Tasks
 from makespan.serving.policies.jitserve.swaps import fitting, leaving_for
 from makespan.serving.policies.jitserve.targets import NEVER, targets
 from makespan.serving.policies.jitserve.worth import PENALTY, REWARDS, Crowd, Reward
+from makespan.serving.policies.told import Told
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS, Workload
 
@@ -62,7 +63,7 @@ class JitServe(Policy):
 
     Parameters
     ----------
-    workload
+    told
         Tells the targets of requests and how calls of tasks hang together; no lengths.
     cost
         Step times, for how long a victim takes to be computed anew; None: by steps as seen.
@@ -100,7 +101,7 @@ class JitServe(Policy):
 
     def __init__(
         self,
-        workload: Workload,
+        told: Workload | Told,
         cost: StepCost | None = None,
         *,
         bounds: Bounds | None = None,
@@ -123,9 +124,9 @@ class JitServe(Policy):
             raise OptionError(
                 f"frame {frame} s, {swaps} swaps, penalty {penalty}, fairness {fairness}"
             )
-        self.workload, self.cost = workload, cost
+        self.cost = cost
         self.bounds = bounds or Bounds(PastLengths())
-        self.tasks = tasks or Tasks(workload)
+        self.tasks = tasks or Tasks(told)
         self.rewards: Callable[..., FloatArray] = REWARDS[reward]
         self.grouping, self.keep = grouping, keep
         self.cutoff = Cutoff() if cutoff is None else Cutoff((cutoff,))
@@ -142,7 +143,7 @@ class JitServe(Policy):
         self.seen: dict[int, int] = {}
         self.seen_at = 0
         self.steps: deque[float] = deque(maxlen=_STEPS)
-        self._targets = targets(workload)
+        self._targets = targets(told)
         self._sorted_at = -1
 
     # Hooks.
@@ -150,7 +151,7 @@ class JitServe(Policy):
     def arrived(self, request: int, engine: EngineView) -> None:
         """See :meth:`Policy.arrived`; its length is foretold, the pattern of its task unfolds."""
         self.bounds.bound(request, engine.generated(request), engine)
-        if self._in_task(request):
+        if self._in_task(request, engine):
             self.tasks.arrived(
                 engine.program(request), request, engine.label(request), engine.prompt(request),
                 engine.arrival(request),
@@ -163,7 +164,7 @@ class JitServe(Policy):
         self.cutoff.gain(self._gained(request, length, engine))
         label = engine.label(request)
         self.served[label] = self.served.get(label, 0) + length
-        if self._in_task(request):
+        if self._in_task(request, engine):
             self.tasks.finished(engine.program(request), request, length, engine.now)
         self.rank.pop(request, None)
         self.chosen.discard(request)
@@ -262,7 +263,7 @@ class JitServe(Policy):
             ttft, tbt, deadline, chat = self._targets[engine.slo(r)]
             sent, due, task, earlier = engine.arrival(r), NEVER, -1, 0
             if deadline is not None:
-                if self._in_task(r):
+                if self._in_task(r, engine):
                     task = engine.program(r)
                     earlier = self.tasks.tokens(task)
                     stage, begun = self.tasks.due(task, deadline), self.tasks.begun(task)
@@ -349,11 +350,11 @@ class JitServe(Policy):
 
     # What a request is.
 
-    def _in_task(self, request: int) -> bool:
+    def _in_task(self, request: int, engine: EngineView) -> bool:
         """Whether it is a call of a task: part of a program that has a deadline."""
-        if self.workload.program[request] < 0:
+        if engine.program(request) < 0:
             return False
-        return self._targets[int(self.workload.slo[request])][2] is not None
+        return self._targets[engine.slo(request)].deadline is not None
 
     def _gained(self, request: int, length: int, engine: EngineView) -> float:
         """Tokens that count of a request that ends now; of a chat, as if evenly spaced."""
@@ -365,5 +366,7 @@ class JitServe(Policy):
         whole = float(engine.prompt(request) + length)
         if deadline is None:
             return whole
-        begun = self.tasks.begun(engine.program(request)) if self._in_task(request) else None
+        begun = (
+            self.tasks.begun(engine.program(request)) if self._in_task(request, engine) else None
+        )
         return whole if now <= (sent if begun is None else begun) + deadline else 0.0

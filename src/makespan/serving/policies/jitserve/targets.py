@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from makespan.serving.policies.told import Told
 from makespan.serving.workload import PICOSECONDS, Workload
 
 NEVER: Final = 1e15
@@ -29,10 +30,10 @@ class Target(NamedTuple):
     chat: bool
 
 
-def targets(workload: Workload) -> list[Target]:
+def targets(told: Workload | Told) -> list[Target]:
     """Of every SLO class, and last (index -1) of the requests without one."""
     found: list[Target] = []
-    for slo in workload.slos:
+    for slo in told.slos:
         tbt = slo.tpot if slo.tpot is not None else slo.gap
         found.append(
             Target(
