@@ -56,6 +56,9 @@ _EVIDENCE: Final = 5000.0
 """Weight of mean squared errors against the prior: ten independent observations, 3 % off each.
 Requests share a queue, so that they are fewer than they seem."""
 
+_MEANS: Final = 1.0
+"""Weight of the error of a mean against that of the errors per request."""
+
 _CORNER: Final = 0.1
 """Logarithmic error of a request from which on it counts linearly."""
 
@@ -209,7 +212,7 @@ class _Search:
             error = np.log(ours / theirs)
             robust = np.minimum(1.0, _CORNER / np.maximum(np.abs(error), 1e-12))
             rows += [error, [np.log((robust @ ours) / (robust @ theirs))]]
-            weights += [robust / max(len(error), 1), [1.0]]
+            weights += [robust / max(len(error), 1), [_MEANS]]
         return np.concatenate(rows), _EVIDENCE * np.concatenate(weights)
 
     def _slopes(self, point: FloatArray, rows: FloatArray) -> FloatArray:
@@ -227,7 +230,7 @@ class _Search:
             count = int((~np.isnan(values)).sum())
             size = np.abs(rows[at : at + count])
             bent = np.where(size < _CORNER, size**2, 2 * _CORNER * size - _CORNER**2)
-            total += bent.mean() + rows[at + count] ** 2
+            total += bent.mean() + _MEANS * rows[at + count] ** 2
             at += count + 1
         off = self._prior @ point - self._wanted
         return float(_EVIDENCE * total + off @ off) / 2
