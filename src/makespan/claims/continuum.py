@@ -72,10 +72,10 @@ SYSTEM = System(
             "times are shorter than under first come, first served, and no answer changes.",
             source=_PAPER,
             experiment=f"{_HERE}:serve_for_real",
-            measured_as="A real vLLM on a CPU with a small model, 16 agents (quick: 12) with "
-            "contexts of about 560 tokens at their end, memory for 3 to 4 of them, tools of 0.9 s "
-            "in the mean, all sent within a few seconds: FCFS, Continuum and, in full, contexts "
-            "kept for 2 s; completion times, tokens found, and greedy answers token by token.",
+            measured_as="A real vLLM on a CPU with a small model, 12 agents with contexts of about "
+            "560 tokens at their end, memory for 3 to 4 of them, tools of 0.9 s in the mean, all "
+            "sent within a few seconds: FCFS, Continuum and (not if quick) contexts kept for 2 s; "
+            "completion times, tokens found, and greedy answers token by token.",
             tolerance="reproduced if the mean is at least 1.3 times shorter than under FCFS and "
             "all answers are equal; partly if it is 1.1 times shorter.",
             inference="The paper measures GPUs with contexts 125 times as long. A prompt quotes "

@@ -160,11 +160,10 @@ def serve_for_real(given: Conditions) -> Measurement:
     from makespan.serving.settings import EngineSettings
     from makespan.serving.workloads.catalogue import generate
 
-    sessions = 12 if given.quick else 16
     load = generate(
         "agents",
         {
-            "sessions": sessions, "rate": 2.0, "scale_tokens": 0.008, "output_tokens": 400,
+            "sessions": 12, "rate": 2.0, "scale_tokens": 0.008, "output_tokens": 400,
             "context": 120_000, "grain": 32,
         },
         seed=given.seed,
