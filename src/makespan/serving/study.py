@@ -11,8 +11,9 @@ import numpy as np
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.moving import elastic_of, migration_of
 from makespan.serving.policies.catalogue import policy_maker
-from makespan.serving.policies.routers import router_of
+from makespan.serving.policies.routers import ROUTERS, router_of
 from makespan.serving.record import Record
 from makespan.serving.service import Summary
 from makespan.serving.settings import EngineSettings
@@ -45,6 +46,9 @@ def compare(
 ) -> list[Arm]:
     """Serve a load once under each policy; every arm has the same engines, load and seed.
 
+    Requests are moved and engines switched if the router does such things; see
+    :mod:`makespan.serving.moving` for the times.
+
     Parameters
     ----------
     settings, cost
@@ -63,6 +67,7 @@ def compare(
     """
     engines, costs = fleet_of(settings, cost, instances)
     router_of(router, workload, costs, seed=seed)  # an unknown one is refused before all work
+    wants = ROUTERS[router]
     makers = [policy_maker(name, workload, costs, seed=seed) for name in policies]
     arms = []
     for name, maker in zip(policies, makers, strict=True):
@@ -74,6 +79,8 @@ def compare(
             costs,
             policy=maker,
             router=router_of(router, workload, costs, seed=seed),
+            migration=migration_of(engines, costs) if wants.moves else None,
+            elastic=elastic_of(costs) if wants.scales else None,
             events=traced,
             timeline=traced,
         )

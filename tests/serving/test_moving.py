@@ -1,0 +1,46 @@
+"""Times of moves and starts, and studies whose router moves and scales."""
+
+from __future__ import annotations
+
+import pytest
+
+from makespan.serving.cost.operator_cost import OperatorCost
+from makespan.serving.cost.step import LinearCost
+from makespan.serving.moving import BLOCK_TIME, LOADING, elastic_of, migration_of
+from makespan.serving.settings import EngineSettings
+from makespan.serving.study import at_rate, compare
+from makespan.serving.workloads.catalogue import generate
+
+SETTINGS = EngineSettings(blocks=400, enable_prefix_caching=False)
+
+
+def test_a_block_takes_its_bytes_over_the_link() -> None:
+    """8 MiB of Llama-2-7B over 32 GB/s; half of it on each of two GPUs; the slowest counts."""
+    one, two = (OperatorCost.of("A10", "Llama-2-7B", tp) for tp in (1, 2))
+    assert migration_of([SETTINGS], [one]).block_time == pytest.approx(8 * 2**20 / 32e9 * 1e12)
+    assert migration_of([SETTINGS], [two]).block_time == pytest.approx(4 * 2**20 / 32e9 * 1e12)
+    plain = LinearCost(10**9, 0, 0, 0)
+    assert migration_of([SETTINGS] * 2, [one, plain]).block_time == BLOCK_TIME
+
+
+def test_an_engine_starts_once_its_weights_are_read() -> None:
+    """All are on at first."""
+    elastic = elastic_of([OperatorCost.of("A10", "Llama-2-7B")] * 3)
+    assert elastic.initial == 3
+    assert 0.35e12 < elastic.startup - LOADING < 0.5e12
+    assert elastic_of([LinearCost(10**9, 0, 0, 0)]).startup == LOADING
+
+
+def test_routers_of_a_study_move_and_scale() -> None:
+    """As far as they want to, and only they."""
+    cost = LinearCost(3 * 10**10, 10**7, 10**6, 10**7)
+    load = at_rate(generate("independent", {"requests": 300, "lengths": "azure-code"}, seed=2), 6.0)
+    found = {
+        name: compare(load, ["fcfs"], SETTINGS, cost, instances=4, router=name)[0].record
+        for name in ("least-loaded", "llumnix", "llumnix-elastic")
+    }
+    assert "moves" not in found["least-loaded"].counters
+    assert "moves" in found["llumnix"].counters
+    assert "engine picoseconds" not in found["llumnix"].counters
+    elastic = found["llumnix-elastic"]
+    assert elastic.counters["engine picoseconds"] < 4 * elastic.makespan
