@@ -172,10 +172,8 @@ class Fleet:
                 self._give_up(engine, time)
             if end < NEVER:
                 self._post(engine, end, _END)
-            if engine.hooks.wake and engine.queue:
-                again = engine.hooks.wake(engine)
-                if again is not None and again > time:
-                    heapq.heappush(self.events, (again, _WAKE, index, version))
+            if engine.again is not None and engine.queue:
+                heapq.heappush(self.events, (engine.again, _WAKE, index, version))
         else:
             self._land(engine, time)
             engine.reconsider()

@@ -60,6 +60,8 @@ class Instance(Sharing):
         Requests that join the batch at the next boundary, with all they have in memory.
     leaving
         The request that leaves for another engine at the next boundary.
+    again
+        When the policy wants to be asked again though nothing has happened.
     dropped
         Requests that the policy gave up since the fleet last looked.
     noted, stretches
@@ -109,6 +111,7 @@ class Instance(Sharing):
         self.incoming: list[int] = []
         self.leaving: int | None = None
         self.dropped: list[int] = []
+        self.again: int | None = None
         self.swapping = Swapping(settings)
         self.noted: list[tuple[int, int, int]] | None = None
         self.stretches: list[tuple[int, ...]] | None = None
@@ -208,9 +211,11 @@ class Instance(Sharing):
             asks = self.stirred or hooks.time_varying
         idle = not self.queue or (self.refused and not asks and not asks_again(self))
         settled = self.partial is None and not self.lag
-        if idle and settled and self.cohort.base and self._plan():
-            assert self.glide is not None
-            return self.glide.end
+        if idle and settled and self.cohort.base:
+            self.wakes()
+            if self._plan():
+                assert self.glide is not None
+                return self.glide.end
         end = self._step()
         if end == NEVER and self.squeezed:
             return self.schedule()  # all before the one that gave up gave up, too: begin again
@@ -280,6 +285,14 @@ class Instance(Sharing):
             if self.overlaps(chain):
                 self.settle()
             self.memory.seal(request, chain, computed)
+
+    def wakes(self) -> None:
+        """Ask when to ask again, at the boundary at which the step is decided."""
+        self.again = None
+        if self.hooks.wake and self.queue:
+            again = self.hooks.wake(self)
+            if again is not None and again > self.now:
+                self.again = again
 
     def note(self, kind: Kind, request: int) -> None:
         """Write down what happened at the boundary ``now``."""
@@ -352,6 +365,7 @@ class Instance(Sharing):
             budget -= self.compute(self.partial, chunk, step)
         if self.queue and budget > 0 and not self.squeezed:
             admit(self, budget, step)
+        self.wakes()
         self.given.clear()
         self.served = _NOBODY
         if not step.sequences:

@@ -128,7 +128,6 @@ class PlainInstance(PlainView):
         self.expire()
         if not self.load:
             return
-        begin = self.now
         self.ask()
         budget = min(
             max(self.policy.token_budget(self), len(self.batch), 1),
@@ -159,13 +158,13 @@ class PlainInstance(PlainView):
             place += 1
         if not preempted:
             self.admit(plan, budget)
+        again = self.policy.wake(self)
+        self.again = again if again is not None and again > self.now else None
         self.given = {}
         if plan:
             self.launch(plan)
         elif preempted:
             self.schedule()
-        again = self.policy.wake(self)
-        self.again = again if again is not None and again > begin else None
 
     def ask(self) -> None:
         """Let the policy drop who waits, and take the memory of who runs."""
