@@ -15,7 +15,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -103,6 +103,11 @@ class RealFleet:
         or something else that can be pickled. vLLM's scheduler as it is if None.
     model, settings, max_model_len, dtype
         As of :class:`makespan.serving.vllm.real.RealEngine`.
+
+    Attributes
+    ----------
+    processes
+        The engines' processes, by index.
     """
 
     def __init__(
@@ -124,7 +129,7 @@ class RealFleet:
             raise OptionError(f"{len(where)} places for {engines} engines")
         self._caching = settings.enable_prefix_caching
         self._ends: list[Connection] = []
-        self._processes: list[multiprocessing.process.BaseProcess] = []
+        self.processes: list[multiprocessing.process.BaseProcess] = []
         spawning = multiprocessing.get_context("spawn")
         try:
             for k, place in enumerate(where):
@@ -137,7 +142,7 @@ class RealFleet:
                 # With our copy of their end closed, a process that dies is heard.
                 theirs.close()
                 self._ends.append(ours)
-                self._processes.append(process)
+                self.processes.append(process)
             self._ready = self._await_ready()
         except BaseException:
             self.close()
@@ -162,7 +167,7 @@ class RealFleet:
             except OSError:
                 continue
         patience = time.monotonic() + _GOODBYE
-        for process in self._processes:
+        for process in self.processes:
             process.join(max(patience - time.monotonic(), 0.0))
             if process.is_alive():
                 process.kill()
@@ -170,7 +175,7 @@ class RealFleet:
         for end in self._ends:
             end.close()
         self._ends.clear()
-        self._processes.clear()
+        self.processes.clear()
 
     def run(
         self,
@@ -207,11 +212,17 @@ class RealFleet:
 
     def _await_ready(self) -> list[say.Ready]:
         patience = time.monotonic() + START_LIMIT
-        found = []
-        for k, end in enumerate(self._ends):
-            if not end.poll(max(patience - time.monotonic(), 0.0)):
-                raise EngineError(f"engine {k} has not loaded within {START_LIMIT:g} s")
-            answer = hear(end, k)
-            assert isinstance(answer, say.Ready)
-            found.append(answer)
-        return found
+        found: dict[int, say.Ready] = {}
+        while len(found) < len(self._ends):
+            # Of several, the first that fails is heard, whoever else is still loading.
+            loading = [end for k, end in enumerate(self._ends) if k not in found]
+            heard = wait(loading, max(patience - time.monotonic(), 0.0))
+            if not heard:
+                lost = next(k for k in range(len(self._ends)) if k not in found)
+                raise EngineError(f"engine {lost} has not loaded within {START_LIMIT:g} s")
+            for k, end in enumerate(self._ends):
+                if end in heard:
+                    answer = hear(end, k)
+                    assert isinstance(answer, say.Ready)
+                    found[k] = answer
+        return [found[k] for k in range(len(self._ends))]

@@ -84,6 +84,9 @@ class Migration:
         Length of the sequence, prompt and answer so far, when the source had stopped.
     lag
         Of these, tokens that no stage had computed.
+    computed
+        Tokens that the target computed between taking over and its first answer; of the rest it
+        had keys and values.
     stopped
         When the source gave its last token; -1 if it gave none.
     resumed
@@ -100,6 +103,7 @@ class Migration:
     stages: int = 0
     tokens: int = 0
     lag: int = 0
+    computed: int = 0
     stopped: int = -1
     resumed: int = -1
     outcome: Outcome | None = None
@@ -191,6 +195,10 @@ class Handovers:
             one = self._at(r, engine, source=True)
             if one and self._state[r] == _WARMING:
                 self._give_up(one, Outcome.PREEMPTED)
+        for r, count, _ in report.parts:
+            one = self._at(r, engine, source=False)
+            if one and self._state[r] == _RESUMING:
+                one.computed += count
         for r, _ in report.said:
             one = self._open.get(r)
             if one is None:
