@@ -283,10 +283,12 @@ def tighter_deadlines(given: Conditions) -> Measurement:
             round(sum(more) / len(more), 3), "times"
         ),
     }
-    parts = all(
-        sum(a / b for a, b in zip(scales[base], scales[name], strict=True))
-        >= (1 + _SEPARATE) * len(rates)
+    alone = [
+        [a / b for a, b in zip(scales[base], scales[name], strict=True)]
         for name in ("round robin, urgency", "balance, FCFS")
+    ]
+    parts = all(
+        min(ratios) >= 1.0 and sum(ratios) >= (1 + _SEPARATE) * len(rates) for ratios in alone
     )
     enough = mean >= FACTOR
     return Measurement(
@@ -313,7 +315,7 @@ def _explain(scales: dict[str, list[float]], mean: float, parts: bool) -> str:
         f"Dispatch alone: {spread(base, queue)} times; urgency alone: "
         f"{spread(base, 'round robin, urgency')}; urgency on top of dispatch: "
         f"{spread(queue, 'balance, urgency')}. "
-        + ("" if parts else "So urgency alone does not give its part. ")
+        + ("" if parts else "So a part does not help at every rate. ")
         + "On the same dispatch, the deadline of the whole query as the only key keeps "
         f"{spread(queue, 'balance, query deadlines')} times tighter deadlines than FCFS, true "
         f"slack {spread(queue, 'balance, true slack (oracle)')} times. All queries have one "
