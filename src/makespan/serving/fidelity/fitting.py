@@ -7,10 +7,11 @@ the operators say, and seven numbers cannot follow the accidents of a hundred re
 
 The factors minimise the squared logarithmic errors per request, large ones counting less (Huber,
 Annals of Mathematical Statistics 35, 1964), so that the first requests of an engine that is not yet
-warm do not bend the fit, and those of the means weighted likewise, plus the prior: the method of
-Levenberg and Marquardt (SIAM Journal on Applied Mathematics 11, 1963) with differences of replays
-for derivatives, then a walk at random. Requests before and after the fitted ones are simulated,
-too, since they share the queue, but do not count.
+warm do not bend the fit, plus the prior. Means do not count by themselves: those of a queue are
+made by few requests, and by what held up the engine long before. The method is that of Levenberg
+and Marquardt (SIAM Journal on Applied Mathematics 11, 1963) with differences of replays for
+derivatives, then a walk at random. Requests before and after the fitted ones are simulated, too,
+since they share the queue, but do not count.
 """
 
 from __future__ import annotations
@@ -55,9 +56,6 @@ Inferred; small against steps of 10 ms and more."""
 _EVIDENCE: Final = 5000.0
 """Weight of mean squared errors against the prior: ten independent observations, 3 % off each.
 Requests share a queue, so that they are fewer than they seem."""
-
-_MEANS: Final = 1.0
-"""Weight of the error of a mean against that of the errors per request."""
 
 _CORNER: Final = 0.1
 """Logarithmic error of a request from which on it counts linearly."""
@@ -140,7 +138,7 @@ class _Search:
         """The best factors that were found."""
         point = self._level(np.array([*[0.0] * (len(KNOTS) + 2), _DELAY[0]]))
         rows, weights = self._rows(point)
-        self.point, self.loss = point, self._loss(point, rows)
+        self.point, self.loss = point, self._loss(point, rows, weights)
         damping, curved = 1e-2, self._prior.T @ self._prior
         for _ in range(_ROUNDS):
             if self.replays + len(point) + 1 > self.most:
@@ -163,7 +161,7 @@ class _Search:
     def _try(self, trial: FloatArray) -> tuple[FloatArray, FloatArray] | None:
         """Move there if it is better; its rows and weights then."""
         rows, weights = self._rows(trial)
-        loss = self._loss(trial, rows)
+        loss = self._loss(trial, rows, weights)
         if loss >= self.loss:
             return None
         self.point, self.loss = trial, loss
@@ -202,18 +200,17 @@ class _Search:
         return self.replay.simulated(*self._model(point))[0]
 
     def _rows(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Logarithmic errors per request and of the means, and the weight of each."""
+        """Logarithmic errors per request, one latency after the other, and the weight of each."""
         seen, real, chosen = self._seen(point), self.replay.real, self.chosen
         rows, weights = [], []
         for name in METRICS:
             ours, theirs = getattr(seen, name)[chosen], getattr(real, name)[chosen]
             both = ~np.isnan(ours) & ~np.isnan(theirs)
-            ours, theirs = np.maximum(ours[both], 1e-9), np.maximum(theirs[both], 1e-9)
-            error = np.log(ours / theirs)
+            error = np.log(np.maximum(ours[both], 1e-9) / np.maximum(theirs[both], 1e-9))
+            rows.append(error)
             robust = np.minimum(1.0, _CORNER / np.maximum(np.abs(error), 1e-12))
-            rows += [error, [np.log((robust @ ours) / (robust @ theirs))]]
-            weights += [robust / max(len(error), 1), [_MEANS]]
-        return np.concatenate(rows), _EVIDENCE * np.concatenate(weights)
+            weights.append(robust * _EVIDENCE / max(len(error), 1))
+        return np.concatenate(rows), np.concatenate(weights)
 
     def _slopes(self, point: FloatArray, rows: FloatArray) -> FloatArray:
         columns = []
@@ -223,17 +220,12 @@ class _Search:
             columns.append((self._rows(moved)[0] - rows) / step)
         return np.stack(columns, axis=1)
 
-    def _loss(self, point: FloatArray, rows: FloatArray) -> float:
-        total, at = 0.0, 0
-        for name in METRICS:
-            values = getattr(self.replay.real, name)[self.chosen]
-            count = int((~np.isnan(values)).sum())
-            size = np.abs(rows[at : at + count])
-            bent = np.where(size < _CORNER, size**2, 2 * _CORNER * size - _CORNER**2)
-            total += bent.mean() + _MEANS * rows[at + count] ** 2
-            at += count + 1
+    def _loss(self, point: FloatArray, rows: FloatArray, weights: FloatArray) -> float:
+        # A robust weight times the square is short of Huber's loss by a linear part.
+        size = np.abs(rows)
+        bent = np.where(size < _CORNER, size**2, size * (2 * size - _CORNER))
         off = self._prior @ point - self._wanted
-        return float(_EVIDENCE * total + off @ off) / 2
+        return float(weights @ bent + off @ off) / 2
 
     def _step(
         self,
