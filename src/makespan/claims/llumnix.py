@@ -55,8 +55,8 @@ SYSTEM = System(
             experiment=f"{_HERE}:compare_moving",
             measured_as=f"{_FLEET}; means of 128 and 256 tokens, Poisson and Gamma arrivals with a "
             "CV of 4, loads of 0.70 and 0.78 (about 85 and 95 % of saturation), 10,000 requests "
-            "each (quick: 3,000, one load): first-token times, times per token, preemptions under "
-            "freeness without moves (what the artifact's scripts run as INFaaS++), load of "
+            "each (quick: 2,000, of one of these): first-token times, times per token, preemptions "
+            "under freeness without moves (what the artifact's scripts run as INFaaS++), load of "
             "memory, Llumnix, and Llumnix moving heads of queues.",
             tolerance="reproduced if the best ratio of 99th percentiles is at least 3 and at least "
             "half of the preemptions are saved over all loads; partly if one of these holds "
@@ -72,7 +72,7 @@ SYSTEM = System(
             source=_PAPER,
             experiment=f"{_HERE}:control",
             measured_as=f"{_FLEET.split(';', maxsplit=1)[0]}; 16 to 64 tokens each way, Poisson "
-            "arrivals, load of 0.3, 10,000 requests (quick: 3,000).",
+            "arrivals, load of 0.3, 10,000 requests (quick: 2,000).",
             tolerance="reproduced if 99th percentiles of first-token times and of times per token "
             "with and without moves are within 2 % and less than 1 in 1,000 requests is moved.",
             inference=f"{_SIMULATED} The paper does not say so; it follows if the gain comes from "
@@ -86,7 +86,7 @@ SYSTEM = System(
             source=_PAPER,
             experiment=f"{_HERE}:compare_priorities",
             measured_as=f"{_FLEET}, mean 128; Gamma arrivals of CV 2, 4, 6 and 8 (quick: 4), load "
-            "of 0.6, 10,000 requests (quick: 3,000), one in ten urgent: latencies of both classes "
+            "of 0.6, 10,000 requests (quick: 2,000), one in ten urgent: latencies of both classes "
             "under Llumnix, with engines that let urgent requests go first, and Llumnix-base.",
             tolerance="reproduced if the mean ratio of mean latencies of urgent requests is at "
             "least 1.2 and others are at most 5 % slower; partly if urgent ones are 1.1 times "

@@ -72,10 +72,13 @@ def report(engine: EngineView, *, draining: bool = False, urgent: int | None = N
     urgent
         Requests of at most this priority number are urgent; None: none is.
     """
-    waiting, size = engine.waiting(), engine.block_size
-    queued = [(engine.prompt(r) + engine.generated(r)) / size for r in waiting]
-    running = engine.running()
-    pressing = 0
+    running, waiting, size = engine.running(), engine.waiting(), engine.block_size
+    head = queued = 0.0
+    preempted = pressing = 0
+    if waiting:
+        needs = [(engine.prompt(r) + engine.generated(r)) / size for r in waiting]
+        head, queued = needs[0], math.fsum(needs)
+        preempted = sum(engine.preemptions(r) > 0 for r in waiting)
     if urgent is not None:
         pressing = sum(engine.priority(r) <= urgent for r in (*running, *waiting))
     return Report(
@@ -85,10 +88,10 @@ def report(engine: EngineView, *, draining: bool = False, urgent: int | None = N
         block_size=size,
         running=len(running),
         waiting=len(waiting),
-        head=queued[0] if queued else 0.0,
-        queued=math.fsum(queued),
+        head=head,
+        queued=queued,
         urgent=pressing,
-        preempted=sum(engine.preemptions(r) > 0 for r in waiting),
+        preempted=preempted,
         draining=draining,
     )
 
