@@ -156,18 +156,21 @@ def cpu_table(document: dict[str, Any]) -> list[str]:
 
 def vidur_table(document: dict[str, Any]) -> list[str]:
     """Table of the comparison with Vidur."""
-    keys = ("ttft_mean", "ttft_p99", "tpot_mean", "e2e_mean")
-    units = ("s", "s", "ms", "s")
-    heads = ["simulator", "requests/s", "CPU s",
-             *(f"{k.split('_')[0].upper()} {k.split('_')[1]}, {u}"
-               for k, u in zip(keys, units, strict=True))]  # fmt: skip
-    lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 1) + "|"]
-    for name, one in document["simulators"].items():
-        values = [one["latencies"][k] * (1000 if u == "ms" else 1)
-                  for k, u in zip(keys, units, strict=True)]  # fmt: skip
-        words = [name, f"{one['requests_per_second']:,.0f}", f"{one['cpu']:.3f}"]
-        lines.append("| " + " | ".join([*words, *(f"{v:.3f}" for v in values)]) + " |")
-    return lines
+    keys = {"ttft_mean": "s", "ttft_p99": "s", "tpot_mean": "ms", "e2e_mean": "s"}
+    heads = ["load", "simulator", "requests/s", "ratio",
+             *(f"{key.replace('_', ' ').replace(key.split('_')[0], key.split('_')[0].upper())}, "
+               f"{unit}" for key, unit in keys.items())]  # fmt: skip
+    lines = ["| " + " | ".join(heads) + " |", "|---" * 2 + "|---:" * (len(heads) - 2) + "|"]
+    for load, rows in document["loads"].items():
+        ours = rows["makespan"]["requests_per_second"]
+        for name, one in rows.items():
+            found = one["latencies"]
+            speed = one["requests_per_second"]
+            values = [f"{found[k] * (1000 if u == 'ms' else 1):.3f}" for k, u in keys.items()]
+            words = [load, name, f"{speed:,.0f}", f"{ours / speed:.0f}", *values]
+            lines.append("| " + " | ".join(words) + " |")
+    where = f"{document['requests']:,} requests at {document['load']} of the capacity, by CPU time"
+    return [*lines, "", f"{where}; {document['machine']}; {document['date']}."]
 
 
 SECTIONS: Final = {

@@ -29,6 +29,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -56,7 +57,11 @@ SCHEDULERS: Final = ("sarathi", "vllm", "sarathi with metrics")
 FIGURES: Final = ("mean", "p50", "p90", "p99")
 
 
-def load(requests: int, share: float) -> Any:
+LOADS: Final = {"conversations": (LONGEST - 512, 1, 512), "long answers": (1024, 8, 3072)}
+"""Longest prompt, what outputs are multiplied by, longest output."""
+
+
+def load(name: str, requests: int, share: float) -> Any:
     """Lengths of Azure's conversations, Poisson arrivals at a share of the capacity."""
     import numpy as np
 
@@ -65,9 +70,9 @@ def load(requests: int, share: float) -> Any:
     from makespan.serving.workloads import generate
 
     drawn = generate("independent", {"requests": requests, "rate": 1.0}, seed=7)
-    prompt = np.clip(drawn.prompt, 1, LONGEST - 512)
-    output = np.clip(drawn.output, 2, 512)
-    workload = Workload("azure-conversation, cut", drawn.arrival, prompt, output)
+    longest, times, most = LOADS[name]
+    prompt, output = np.clip(drawn.prompt, 1, longest), np.clip(times * drawn.output, 2, most)
+    workload = Workload(name, drawn.arrival, prompt, output)
     return at_rate(workload, share * drain_rate(workload, settings(), cost()))
 
 
@@ -293,41 +298,41 @@ def main() -> None:
     from makespan import __version__
 
     given.work.mkdir(parents=True, exist_ok=True)
-    workload = load(given.requests, given.load)
-    trace(workload, given.work / "trace.csv")
     attention_table(given.work / "attention.csv")
-    ours = of_makespan(workload, 7)
-    runs: dict[str, Any] = {"makespan": ours}
-    for scheduler in SCHEDULERS:
-        runs[f"vidur {scheduler}"] = of_vidur(given, scheduler)
     document: dict[str, Any] = {
         "makespan": __version__,
         "python": platform.python_version(),
-        "machine": platform.machine(),
-        "requests": workload.count,
-        "span": workload.span / 1e12,
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+        "date": time.strftime("%Y-%m-%d"),
+        "requests": given.requests,
         "load": given.load,
         "attention": "synthesised from makespan's formula; Vidur's tables are not to be had",
-        "simulators": {
-            name: {
+        "loads": {},
+    }
+    for name in LOADS:
+        workload = load(name, given.requests, given.load)
+        trace(workload, given.work / "trace.csv")
+        runs = {"makespan": of_makespan(workload, 7)}
+        runs |= {f"vidur {scheduler}": of_vidur(given, scheduler) for scheduler in SCHEDULERS}
+        rows = document["loads"][name] = {
+            simulator: {
                 "prepared": round(run["prepared"], 2),
                 "seconds": round(run["seconds"], 4),
                 "cpu": round(run["cpu"], 4),
                 "requests_per_second": round(workload.count / run["cpu"], 1),
                 "latencies": latencies(run["rows"]),
             }
-            for name, run in runs.items()
-        },
-    }
+            for simulator, run in runs.items()
+        }
+        for simulator, row in rows.items():
+            ratio = rows["makespan"]["requests_per_second"] / row["requests_per_second"]
+            figures = ", ".join(
+                f"{key} {row['latencies'][key]:.3f}"
+                for key in ("ttft_mean", "ttft_p99", "tpot_mean", "e2e_mean")
+            )
+            speed = f"{row['requests_per_second']:,.0f} requests/s (1/{ratio:.0f})"
+            print(f"{name}, {simulator}: {speed}; {figures}", flush=True)
     given.output.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    for name, run in document["simulators"].items():
-        times = document["simulators"]["makespan"]["requests_per_second"]
-        ratio = times / run["requests_per_second"]
-        figures = ", ".join(
-            f"{key} {run['latencies'][key]:.3f}"
-            for key in ("ttft_mean", "ttft_p99", "tpot_mean", "e2e_mean")
-        )
-        print(f"{name}: {run['requests_per_second']:,.0f} requests/s (1/{ratio:.0f}); {figures}")
 
 
 if __name__ == "__main__":
