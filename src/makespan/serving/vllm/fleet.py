@@ -34,7 +34,7 @@ from makespan.serving.workload import Workload
 START_LIMIT = 600.0
 """Seconds after which an engine that has not loaded is given up."""
 
-_GOODBYE = 10.0
+_GOODBYE = 30.0
 """Seconds that an engine gets to end by itself."""
 
 
