@@ -12,6 +12,7 @@ branch osdi24ae, commit 92f6f9d5; "artifact" below) and the later product on Ray
 from makespan.serving.policies.llumnix.choice import CHOICES as CHOICES
 from makespan.serving.policies.llumnix.dispatch import Dispatch as Dispatch
 from makespan.serving.policies.llumnix.pairing import PAIRINGS as PAIRINGS
+from makespan.serving.policies.llumnix.pairing import Pairing as Pairing
 from makespan.serving.policies.llumnix.router import Llumnix as Llumnix
 from makespan.serving.policies.llumnix.scaling import AutoScaling as AutoScaling
 from makespan.serving.policies.llumnix.usage import Measure as Measure
