@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from makespan.core.errors import EngineError
@@ -115,8 +116,8 @@ def _order(engine: Instance) -> None:
     queue, hooks = engine.queue, engine.hooks
     if len(queue) > 1:
         assert hooks.order is not None
-        waiting = list(queue)
-        window = hooks.window
-        queue.clear()
-        queue.extend(hooks.order(waiting[:window], engine))
-        queue.extend(waiting[window:])
+        head = list(islice(queue, hooks.window))
+        ordered = hooks.order(head, engine)
+        for _ in head:
+            queue.popleft()
+        queue.extendleft(reversed(ordered))
