@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.policies.continuum import Continuum
 from makespan.serving.policies.past_future import PastFuture
-from makespan.serving.policy import Policy
+from makespan.serving.policy import EngineView, Policy
 from makespan.serving.record import Fate, Kind, Record
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm import RealEngine, run_stock
@@ -22,7 +22,7 @@ from makespan.serving.vllm.plugin import scheduler_of
 from makespan.serving.vllm.real import Plan
 from makespan.serving.workload import PICOSECONDS, Workload
 from tests.serving.engine.cases import LongestVictim, ShortestPrompt
-from tests.serving.vllm.three_ways import DropsTheLast, SmallSteps, Yields
+from tests.serving.vllm.three_ways import DropsTheLast, SmallSteps
 
 # An engine takes seconds to load, and minutes on a machine that is busy otherwise.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -99,12 +99,21 @@ def ways(record: Record) -> tuple[object, ...]:
     return *decisions(record), *record.log.tokens.tolist()
 
 
+class Rotates(Policy):
+    """Interrupts each request once, in the middle of its answer."""
+
+    def interrupt(self, engine: EngineView) -> Sequence[int]:
+        """See the base class."""
+        running = [r for r in engine.running() if not engine.preemptions(r)]
+        return [r for r in running if engine.generated(r) > 3][:1]
+
+
 def careful() -> Policy:
     """Past-Future with few outputs remembered, so that it decides soon."""
     return PastFuture(history=8, every=1, seed=5)
 
 
-POLICIES = [Policy, ShortestPrompt, LongestVictim, Yields, SmallSteps, careful]
+POLICIES = [Policy, ShortestPrompt, LongestVictim, Rotates, SmallSteps, careful]
 
 
 @pytest.mark.parametrize("make", POLICIES, ids=lambda make: make.__name__)

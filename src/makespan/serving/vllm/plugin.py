@@ -126,8 +126,11 @@ def _scheduler(
             self._steered = self.kv_cache_manager.allocate_slots
             self.kv_cache_manager.allocate_slots = self._allocate
             coordinator = self.kv_cache_manager.coordinator
-            for name in ("allocate_new_computed_blocks", "allocate_new_blocks"):
-                setattr(coordinator, name, self._gated(getattr(coordinator, name)))
+            self._giving = {
+                name: getattr(coordinator, name)
+                for name in ("allocate_new_computed_blocks", "allocate_new_blocks")
+            }
+            self._gates = {name: self._gated(call) for name, call in self._giving.items()}
             # The victim that has been lent the least urgent priority, and its own.
             self._lent: tuple[Any, int] | None = None
             self.dropped: list[str] = []
@@ -261,6 +264,7 @@ def _scheduler(
                         return None
                 return blocks
             deciding.applicant = request
+            self._put(self._gates)
             try:
                 while (blocks := self._steered(request, *rest, **named)) is None:
                     if not deciding.give_up(request):
@@ -269,17 +273,23 @@ def _scheduler(
             except Refused:
                 return None
             finally:
+                self._put(self._giving)
                 deciding.applicant = None
 
         def _gated(self, allocate: Callable[..., Any]) -> Callable[..., Any]:
             """What vLLM calls once it knows that a request fits, and before anything is changed."""
 
             def gated(*rest: Any, **named: Any) -> Any:
-                if self.deciding.applicant is not None:
-                    self.deciding.gate()
+                self._put(self._giving)  # whichever is called first asks, once
+                self.deciding.gate()
                 return allocate(*rest, **named)
 
             return gated
+
+        def _put(self, calls: dict[str, Callable[..., Any]]) -> None:
+            coordinator = self.kv_cache_manager.coordinator
+            for name, call in calls.items():
+                setattr(coordinator, name, call)
 
         def _lend(self, victim: Any) -> None:
             self._give_back()
