@@ -232,7 +232,7 @@ def main() -> None:
     """Run, print the table and write the JSON beside this script."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--model", type=Path, default=os.environ.get("MAKESPAN_MODEL"))
-    parser.add_argument("--seconds", type=float, default=50.0, help="of each of the five loads")
+    parser.add_argument("--seconds", type=float, default=45.0, help="of each of the five loads")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     given = parser.parse_args()
     if given.model is None:
