@@ -92,7 +92,9 @@ def test_a_real_run_is_replayed_and_its_errors_written(
     assert set(document["errors"]) >= {"ttft_mean", "tpot_p90", "e2e_p99"}
     assert document["errors"] == document["errors_by_part"]["second-half"]
     text = invoke(*words, "--replays", "40").output
-    assert "fitted to the first half of truth" in text
+    assert "fitted to the first half of truth, from a generic shape" in " ".join(text.split())
+    text = invoke(*words, "--replays", "40", "--model", "Llama-3.1-8B", "--gpu", "RTX-4090").output
+    assert "first half of truth, from RTX-4090/Llama-3.1-8B" in " ".join(text.split())
     wrong = invoke("simulate", "serving", "--like", str(path), "--calibrate", "middle")
     assert wrong.exit_code == 2
     assert "first-half or all" in wrong.output

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import click
-from click.core import ParameterSource
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -52,22 +50,22 @@ def likeness(
     calibrate: str | None,
     cost_of: Callable[[int], OperatorCost],
     *,
+    named: Mapping[str, str],
     replays: int,
     seed: int,
 ) -> Likeness:
     """Replay a run with a fitted cost model, or with that of the hardware.
 
-    The latter is of the model and the device that the run names, where the command line names none
-    and they are known; else it is what ``cost_of`` gives for a number of GPUs that the experts are
-    spread over. ``trace`` is the load that the run served, if it is at hand, which tells what its
-    prompts share.
+    The latter is of the model and the device that are ``named``, or that the run names; where one
+    is not known it is what ``cost_of`` gives for a number of GPUs that the experts are spread over.
+    ``trace`` is the load that the run served, if it is at hand, which tells what its prompts share.
     """
     run = read_recorded_run(path)
     if trace is not None:
         run = run.sharing(read_workload(trace))
     replay = Replay.of(run)
-    known = None if _named() else cost_of_run(run, replay)
-    if known is None and (_named() or calibrate is None):
+    known = cost_of_run(run, replay, shape=named.get("model"), device=named.get("gpu"))
+    if known is None and calibrate is None:
         known = cost_of(replay.instances if replay.in_step else 1)
     if known is not None:
         kernels = known.kernels
@@ -102,15 +100,6 @@ def likeness(
     seen, record = replay.simulated(step_cost, delay)
     errors = {name: replay.errors(seen, chosen) for name, chosen in parts.items()}
     return Likeness(run, replay, record, calibration, fitted, errors, judged)
-
-
-def _named() -> bool:
-    """Whether the command line names a model or a device."""
-    context = click.get_current_context(silent=True)
-    return context is not None and any(
-        context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        for name in ("model", "gpu")
-    )
 
 
 def report(found: Likeness) -> RenderableType:

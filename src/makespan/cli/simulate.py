@@ -22,6 +22,7 @@ _STUDY = "Studies"
 
 @app.command("serving")
 def serving(
+    context: typer.Context,
     trace: Annotated[
         str | None,
         typer.Option(
@@ -295,6 +296,11 @@ def serving(
                 trace,
                 calibrate,
                 lambda peers: operator_cost(scenario, peers),
+                named={
+                    name: value
+                    for name, value in (("model", model), ("gpu", gpu))
+                    if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+                },
                 replays=replays,
                 seed=seed,
             )

@@ -18,6 +18,8 @@ PUBLISHED = {
     "Llama-3.1-70B": (70.6, "model card: 70.6B of safetensors"),
     "Qwen3-30B-A3B": (30.5, "model card: 30.5B in total"),
     "gpt-oss-20b": (20.9, "gpt-oss model card, arXiv 2508.10925, table 1: 20.91B"),
+    "Qwen3-8B": (8.2, "model card: 8.2B"),
+    "Qwen3-32B": (32.8, "model card: 32.8B"),
     "Mixtral-8x7B": (46.7, "arXiv 2401.04088: 47B; model card: 46.7B"),
     "DeepSeek-V3": (671.0, "arXiv 2412.19437: 671B without the multi-token module"),
     "LLaDA-8B": (8.02, "model card: 8.02B of safetensors"),

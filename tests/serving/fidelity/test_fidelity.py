@@ -129,7 +129,12 @@ def test_devices_are_known_by_the_words_of_their_names(name: str, known: str | N
 def test_a_run_that_names_model_and_device_has_a_cost(tmp_path: Path) -> None:
     """Of its degree of parallelism; a run that names neither has none."""
     run = read_recorded_run(recorded(tmp_path, requests=4))
-    assert cost_of_run(run, Replay.of(run)) is None
+    replay = Replay.of(run)
+    assert cost_of_run(run, replay) is None
+    assert cost_of_run(run, replay, device="RTX-4090") is None
+    told = cost_of_run(run, replay, shape="Llama-3.1-8B", device="RTX-4090")
+    assert told is not None
+    assert told.kernels.shape.name == "Llama-3.1-8B"
     about = tmp_path / "truth_meta.json"
     meta = json.loads(about.read_text())
     meta["engine_kwargs"]["tensor_parallel_size"] = 2

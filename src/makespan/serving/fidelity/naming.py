@@ -34,9 +34,19 @@ def known_device(name: str) -> str | None:
     return max(found, key=len, default=None)
 
 
-def cost_of_run(run: RecordedRun, replay: Replay) -> OperatorCost | None:
-    """Step cost by published operators of the model and the device that a run names, if known."""
-    shape, device = known_model(run.model), known_device(run.hardware)
+def cost_of_run(
+    run: RecordedRun, replay: Replay, *, shape: str | None = None, device: str | None = None
+) -> OperatorCost | None:
+    """Step cost by published operators of the model and the device of a run.
+
+    Parameters
+    ----------
+    shape, device
+        Their names, where the caller knows them; else those that the run states. None is returned
+        if one of them is not known.
+    """
+    shape = shape or known_model(run.model)
+    device = device or known_device(run.hardware)
     if shape is None or device is None:
         return None
     limits = run.meta.get("engine_kwargs")
