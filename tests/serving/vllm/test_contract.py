@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from makespan.serving.vllm.contract import OUTPUT, REQUEST, SCHEDULER, Part, missing
+from makespan.serving.vllm.contract import (
+    OUTPUT,
+    REQUEST,
+    SCHEDULER,
+    STEERED,
+    STEERED_QUEUE,
+    STEERED_REQUEST,
+    Part,
+    missing,
+)
 
 
 class Queue:
@@ -52,7 +61,9 @@ def test_what_is_missed_is_named(part: Part, sentence: str) -> None:
     assert missing(Engine(), [Part("queue", "a queue"), part]) == [sentence]
 
 
-@pytest.mark.parametrize("parts", [SCHEDULER, REQUEST, OUTPUT])
+@pytest.mark.parametrize(
+    "parts", [SCHEDULER + STEERED, REQUEST + STEERED_REQUEST, STEERED_QUEUE, OUTPUT]
+)
 def test_nothing_is_listed_twice(parts: tuple[Part, ...]) -> None:
     """A list of parts names each once, with a reason."""
     assert len({part.path for part in parts}) == len(parts)
