@@ -6,7 +6,14 @@ import pytest
 
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.step import LinearCost
-from makespan.serving.moving import BLOCK_TIME, LOADING, elastic_of, migration_of
+from makespan.serving.engine.simulating import simulate_serving
+from makespan.serving.moving import (
+    BLOCK_TIME,
+    LOADING,
+    elastic_of,
+    migration_of,
+    with_host_memory,
+)
 from makespan.serving.settings import EngineSettings
 from makespan.serving.study import at_rate, compare
 from makespan.serving.workloads.catalogue import generate
@@ -21,6 +28,21 @@ def test_a_block_takes_its_bytes_over_the_link() -> None:
     assert migration_of([SETTINGS], [two]).block_time == pytest.approx(4 * 2**20 / 32e9 * 1e12)
     plain = LinearCost(10**9, 0, 0, 0)
     assert migration_of([SETTINGS] * 2, [one, plain]).block_time == BLOCK_TIME
+
+
+def test_host_memory_holds_blocks_of_all_gpus_and_spares_recomputing() -> None:
+    """1 GiB holds 128 blocks of 8 MiB, however many GPUs they are spread over."""
+    one, two = (OperatorCost.of("A10", "Llama-2-7B", tp) for tp in (1, 2))
+    engine = with_host_memory(SETTINGS, one, 2**30)
+    assert (engine.blocks, engine.swap_blocks) == (400, 128)
+    assert with_host_memory(SETTINGS, two, 2**30).swap_blocks == 128
+    assert engine.swap_time == 2 * with_host_memory(SETTINGS, two, 2**30).swap_time
+    load = at_rate(generate("independent", {"requests": 60, "lengths": "azure-conversation"}, seed=1), None)
+    swapped = simulate_serving(load, with_host_memory(SETTINGS, one, 2**34), one)
+    again = simulate_serving(load, SETTINGS, one)
+    assert again.preemptions.sum() > 0
+    assert swapped.counters["swapped blocks"] > 0
+    assert swapped.counters["attended tokens"] < again.counters["attended tokens"]
 
 
 def test_an_engine_starts_once_its_weights_are_read() -> None:

@@ -118,6 +118,15 @@ def serving(
     prefix_caching: Annotated[
         bool, typer.Option(rich_help_panel=_ENGINE, metavar="", help="Find prefixes again.")
     ] = True,
+    swap: Annotated[
+        float,
+        typer.Option(
+            rich_help_panel=_ENGINE,
+            metavar="GIB",
+            min=0,
+            help="Host memory for preempted requests.",
+        ),
+    ] = 0.0,
     policy: Annotated[str, typer.Option(metavar="NAME", help="Policy of the engines.")] = "fcfs",
     compare: Annotated[
         str | None,
@@ -284,6 +293,7 @@ def serving(
             max_num_batched_tokens=max_num_batched_tokens,
             max_num_seqs=max_num_seqs,
             prefix_caching=prefix_caching,
+            swap=swap,
             seed=seed,
         )
         if like is not None:

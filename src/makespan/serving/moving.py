@@ -1,8 +1,9 @@
-"""How long it takes to move a request or to start an engine, for fleets given by hardware."""
+"""What hardware says of moving requests, starting engines and swapping."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from makespan.serving.cost.operator_cost import OperatorCost
@@ -24,13 +25,29 @@ def migration_of(settings: Sequence[EngineSettings], costs: Sequence[StepCost]) 
     """
     slowest = 0
     for one, cost in zip(settings, costs, strict=True):
-        if not isinstance(cost, OperatorCost):
+        if isinstance(cost, OperatorCost):
+            slowest = max(slowest, _copy_time(cost, one.block_size))
+        else:
             slowest = max(slowest, BLOCK_TIME)
-            continue
-        kernels = cost.kernels
-        size = kernels.shape.layers * kernels.kv_bytes_per_layer * one.block_size
-        slowest = max(slowest, round(size / kernels.device.host_link.value * PICOSECONDS))
     return Migration(max(slowest, 1))
+
+
+def with_host_memory(settings: EngineSettings, cost: OperatorCost, size: float) -> EngineSettings:
+    """The engine with so many bytes at its host for what is preempted, over its host link."""
+    blocks = int(size / (cost.kernels.tp * _block_bytes(cost, settings.block_size)))
+    time = _copy_time(cost, settings.block_size)
+    return replace(settings, swap_blocks=blocks, swap_time=time)
+
+
+def _block_bytes(cost: OperatorCost, block_size: int) -> float:
+    """Bytes of a block on one GPU."""
+    kernels = cost.kernels
+    return float(kernels.shape.layers * kernels.kv_bytes_per_layer * block_size)
+
+
+def _copy_time(cost: OperatorCost, block_size: int) -> int:
+    size = _block_bytes(cost, block_size)
+    return round(size / cost.kernels.device.host_link.value * PICOSECONDS)
 
 
 def elastic_of(costs: Sequence[StepCost]) -> Elastic:

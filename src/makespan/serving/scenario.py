@@ -14,6 +14,7 @@ from makespan.serving.cost.hardware import hardware
 from makespan.serving.cost.memory import kv_blocks
 from makespan.serving.cost.models import model
 from makespan.serving.cost.operator_cost import OperatorCost
+from makespan.serving.moving import with_host_memory
 from makespan.serving.settings import EngineSettings
 from makespan.serving.study import at_rate, fleet_drain_rate
 from makespan.serving.workload import PICOSECONDS, Slo, Workload
@@ -48,6 +49,9 @@ class Scenario:
         Instances on each hardware.
     blocks
         KV blocks of an instance; None: what fits beside the model.
+    swap
+        GiB of host memory of an instance that preempted requests are copied to; 0: they are
+        computed again, as in vLLM.
     seed
         Of all that is drawn.
     """
@@ -68,6 +72,7 @@ class Scenario:
     max_num_batched_tokens: int = 2048
     max_num_seqs: int = 256
     prefix_caching: bool = True
+    swap: float = 0.0
     seed: int = 0
 
 
@@ -183,7 +188,10 @@ def _engine(scenario: Scenario, gpu: str) -> tuple[EngineSettings, OperatorCost]
         max_num_seqs=scenario.max_num_seqs,
         enable_prefix_caching=scenario.prefix_caching,
     )
-    return settings, operator_cost(replace(scenario, gpu=gpu))
+    cost = operator_cost(replace(scenario, gpu=gpu))
+    if scenario.swap:
+        settings = with_host_memory(settings, cost, scenario.swap * 2**30)
+    return settings, cost
 
 
 def operator_cost(scenario: Scenario, peers: int = 1) -> OperatorCost:
