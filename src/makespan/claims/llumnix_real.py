@@ -20,10 +20,10 @@ _OUTPUT: Final = 64
 _AFTER: Final = 8
 """Tokens of its answer after which a request is moved."""
 
-_REPEATS: Final = 3
+_REPEATS: Final = 2
 _BLOCKS: Final = 96
 _BUDGET: Final = 1024
-_TIME_LIMIT: Final = 100.0
+_TIME_LIMIT: Final = 150.0
 FLAT: Final = 2.0
 GROWS: Final = 4.0
 
