@@ -60,6 +60,8 @@ def engines_line(setup: Setup) -> str:
     """Number of engines, and the limits of each; of a mixed fleet by hardware."""
     settings = setup.engines[0]
     step = f"{settings.max_num_batched_tokens:,} tokens and {settings.max_num_seqs} requests a step"
+    if settings.async_scheduling:
+        step += ", planned ahead"
     if settings.swap_blocks:
         step += f", {settings.swap_blocks:,} blocks at the host"
     if not setup.mixed:
@@ -129,6 +131,7 @@ def load_document(setup: Setup) -> dict[str, Any]:
             "max_num_batched_tokens": settings.max_num_batched_tokens,
             "max_num_seqs": settings.max_num_seqs,
             "prefix_caching": settings.enable_prefix_caching,
+            "async_scheduling": settings.async_scheduling,
             "swap_blocks": settings.swap_blocks,
         },
         "fleet": _kinds(setup),

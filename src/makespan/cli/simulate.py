@@ -118,6 +118,9 @@ def serving(
     prefix_caching: Annotated[
         bool, typer.Option(rich_help_panel=_ENGINE, metavar="", help="Find prefixes again.")
     ] = True,
+    async_scheduling: Annotated[
+        bool, typer.Option(rich_help_panel=_ENGINE, metavar="", help="Plan a step ahead.")
+    ] = False,
     swap: Annotated[
         float,
         typer.Option(
@@ -293,6 +296,7 @@ def serving(
             max_num_batched_tokens=max_num_batched_tokens,
             max_num_seqs=max_num_seqs,
             prefix_caching=prefix_caching,
+            async_scheduling=async_scheduling,
             swap=swap,
             seed=seed,
         )

@@ -49,6 +49,8 @@ class Scenario:
         Instances on each hardware.
     blocks
         KV blocks of an instance; None: what fits beside the model.
+    async_scheduling
+        Whether a step is planned while the one before it runs, vLLM's default on GPUs.
     swap
         GiB of host memory of an instance that preempted requests are copied to; 0: they are
         computed again, as in vLLM.
@@ -72,6 +74,7 @@ class Scenario:
     max_num_batched_tokens: int = 2048
     max_num_seqs: int = 256
     prefix_caching: bool = True
+    async_scheduling: bool = False
     swap: float = 0.0
     seed: int = 0
 
@@ -187,6 +190,7 @@ def _engine(scenario: Scenario, gpu: str) -> tuple[EngineSettings, OperatorCost]
         max_num_batched_tokens=scenario.max_num_batched_tokens,
         max_num_seqs=scenario.max_num_seqs,
         enable_prefix_caching=scenario.prefix_caching,
+        async_scheduling=scenario.async_scheduling,
     )
     cost = operator_cost(replace(scenario, gpu=gpu))
     if scenario.swap:

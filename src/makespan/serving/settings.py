@@ -24,6 +24,10 @@ class EngineSettings:
         Sequences running at a time.
     enable_prefix_caching
         Whether full blocks are found again by their content.
+    async_scheduling
+        Whether a step is planned while the one before it runs, vLLM's default on GPUs since 0.14:
+        who arrives during a step computes in the second after it, and the room of who ends with a
+        step is used again in the second after it.
     swap_blocks
         Blocks of host memory that preempted requests are copied to, and back from; 0: they are
         computed again, as in vLLM.
@@ -36,6 +40,7 @@ class EngineSettings:
     max_num_batched_tokens: int = 2048
     max_num_seqs: int = 256
     enable_prefix_caching: bool = True
+    async_scheduling: bool = False
     swap_blocks: int = 0
     swap_time: int = 0
 

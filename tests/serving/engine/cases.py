@@ -280,6 +280,12 @@ def random_case(seed: int) -> dict[str, Any]:
     return {"workload": workload, "settings": [settings] * engines, "cost": [cost] * engines}
 
 
+def ahead(case: dict[str, Any]) -> dict[str, Any]:
+    """The case on engines that plan a step while another runs."""
+    engines = [replace(one, async_scheduling=True) for one in case["settings"]]
+    return {**case, "settings": engines}
+
+
 def swapping(case: dict[str, Any], seed: int) -> dict[str, Any]:
     """The case with some memory at the hosts."""
     g = random.Random(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.serving.engine.cases import (
     ROUTERS,
     Everything,
     Restless,
+    ahead,
     random_case,
     restless,
     swapping,
@@ -89,6 +91,27 @@ def test_memory_at_the_host_spares_recomputing(policy: type[Policy]) -> None:
         fleet = same(swapping(random_case(seed), seed), policy, ROUTERS[seed % len(ROUTERS)])
         swapped += sum(engine.swapping.blocks for engine in fleet.engines)
     assert swapped > 0
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)
+def test_engines_that_plan_ahead_agree(policy: type[Policy]) -> None:
+    """With what they keep, and with moves."""
+    for seed in range(12):
+        same(ahead(random_case(seed)), policy, ROUTERS[seed % len(ROUTERS)])
+    for seed in range(4):
+        same(ahead(restless(random_case(seed), seed)), policy, partial(Restless, seed))
+
+
+def test_planning_ahead_costs_who_arrives_a_step() -> None:
+    """A request that finds the engine at work computes in the second step after its arrival."""
+    workload = load([0, 5 * 10**9], [10, 10], [50, 5])
+    settings = EngineSettings(blocks=200)
+    at_once, later = (
+        Fleet(workload, [one], [LinearCost(10**9, 0, 0, 0)]).run().requests.admitted
+        for one in (settings, replace(settings, async_scheduling=True))
+    )
+    assert at_once == [0, 5 * 10**9]
+    assert later == [0, 6 * 10**9]
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)

@@ -64,6 +64,9 @@ class Instance(Sharing):
         When the policy wants to be asked again though nothing has happened.
     dropped
         Requests that the policy gave up since the fleet last looked.
+    ending
+        Of an engine that plans ahead: requests that ended at this boundary, each with its tokens in
+        memory that will be released, 0 if the policy keeps them.
     noted, stretches
         What is recorded of events and of steps; None: nothing.
 
@@ -99,6 +102,7 @@ class Instance(Sharing):
         self.batch: dict[int, int] = {}
         self.partial: int | None = None
         self.pins = {}
+        self.fresh = []
         self.glide: Glide | None = None
         self.in_flight = self.refused = self.changed = self.squeezed = self.stirred = False
         self.given: dict[int, int] = {}
@@ -112,6 +116,7 @@ class Instance(Sharing):
         self.leaving: int | None = None
         self.dropped: list[int] = []
         self.again: int | None = None
+        self.ending: list[tuple[int, int]] = []
         self.swapping = Swapping(settings)
         self.noted: list[tuple[int, int, int]] | None = None
         self.stretches: list[tuple[int, ...]] | None = None
@@ -120,10 +125,10 @@ class Instance(Sharing):
 
     def arrive(self, request: int) -> None:
         """A request joins the queue; the engine must not be gliding."""
-        self.queue.append(request)
-        self.changed = self.stirred = True
-        if self.hooks.arrived:
-            self.hooks.arrived(request, self)
+        if self.settings.async_scheduling and (self.batch or self.ending):
+            self.fresh.append(request)  # what is launched next has been planned already
+        else:
+            self._queue(request)
 
     def land(self, time: int) -> None:
         """Carry out the steps of the glide that begin before ``time``; the last is in flight."""
@@ -196,6 +201,33 @@ class Instance(Sharing):
 
         Sets off a glide where it can, else one step.
         """
+        if self.ending or self.fresh:
+            return self._schedule_ahead()
+        return self._schedule()
+
+    def _schedule_ahead(self) -> int:
+        """The same as planned a step ago: what has ended since still takes its room."""
+        places = len(self.ending)
+        self.seats += places
+        end = self._schedule() if self.batch or self.queue else NEVER
+        self.seats -= places
+        for request, computed in self.ending:
+            if computed:
+                self.memory.release(request, computed)
+        self.ending.clear()
+        for request in self.fresh:
+            self._queue(request)
+        self.fresh.clear()
+        self.reconsider()
+        return self._schedule() if end == NEVER else end
+
+    def _queue(self, request: int) -> None:
+        self.queue.append(request)
+        self.changed = self.stirred = True
+        if self.hooks.arrived:
+            self.hooks.arrived(request, self)
+
+    def _schedule(self) -> int:
         if self.pins:
             self.expire()
         if not self.batch and not self.queue:
@@ -210,7 +242,7 @@ class Instance(Sharing):
                 return NEVER
             asks = self.stirred or hooks.time_varying
         idle = not self.queue or (self.refused and not asks and not asks_again(self))
-        settled = self.partial is None and not self.lag
+        settled = self.partial is None and not (self.lag or self.ending or self.fresh)
         if idle and settled and self.cohort.base:
             self.wakes()
             if self._plan():
@@ -218,7 +250,7 @@ class Instance(Sharing):
                 return self.glide.end
         end = self._step()
         if end == NEVER and self.squeezed:
-            return self.schedule()  # all before the one that gave up gave up, too: begin again
+            return self._schedule()  # all before the one that gave up gave up, too: begin again
         return end
 
     def preempt(self, victim: int, advanced: int) -> None:
@@ -315,7 +347,11 @@ class Instance(Sharing):
         requests.last[request] = self.now
         requests.generated[request] = requests.output[request]
         requests.computed[request] = computed
-        if not (self.hooks.retain and self.settings.enable_prefix_caching and self.pin(request)):
+        caching = self.settings.enable_prefix_caching
+        kept = self.hooks.retain is not None and caching and self.pin(request)
+        if self.settings.async_scheduling:
+            self.ending.append((request, 0 if kept else computed))
+        elif not kept:
             self.memory.release(request, computed)
 
     def _plan(self) -> bool:

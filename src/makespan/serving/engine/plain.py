@@ -43,6 +43,8 @@ class PlainInstance(PlainView):
         self.incoming: list[int] = []
         self.leaving: int | None = None
         self.dropped: list[int] = []
+        self.fresh: list[int] = []
+        self.ending: list[tuple[int, bool]] = []
         self.noted: list[tuple[int, int, int]] = []
 
     @property
@@ -56,8 +58,11 @@ class PlainInstance(PlainView):
 
     def arrive(self, request: int) -> None:
         """A request joins the queue."""
-        self.queue.append(request)
-        self.policy.arrived(request, self)
+        if self.settings.async_scheduling and (self.batch or self.ending):
+            self.fresh.append(request)
+        else:
+            self.queue.append(request)
+            self.policy.arrived(request, self)
 
     def name_of(self, request: int, block: int) -> Hashable:
         """What a full block of the sequence contains."""
@@ -124,9 +129,28 @@ class PlainInstance(PlainView):
         return total - len(self.state.table[request])
 
     def schedule(self) -> None:
-        """Launch one step."""
+        """Launch one step; of an engine that plans ahead, as it was planned a step ago."""
+        if self.ending or self.fresh:
+            places = len(self.ending)
+            self.seats += places
+            if self.batch or self.queue:
+                self.plan()
+            self.seats -= places
+            for request, kept in self.ending:
+                if not kept:
+                    self.release(request)
+            for request in self.fresh:
+                self.queue.append(request)
+                self.policy.arrived(request, self)
+            self.ending, self.fresh = [], []
+            if self.flight:
+                return
+        self.plan()
+
+    def plan(self) -> None:
+        """Plan a step and launch it."""
         self.expire()
-        if not self.load:
+        if not self.batch and not self.queue:
             return
         self.ask()
         budget = min(
@@ -164,7 +188,7 @@ class PlainInstance(PlainView):
         if plan:
             self.launch(plan)
         elif preempted:
-            self.schedule()
+            self.plan()
 
     def ask(self) -> None:
         """Let the policy drop who waits, and take the memory of who runs."""
@@ -301,9 +325,12 @@ class PlainInstance(PlainView):
                     until = None
                     if self.settings.enable_prefix_caching:
                         until = self.policy.retain(request, self)
-                    if until is not None and until > self.now:
+                    kept = until is not None and until > self.now
+                    if until is not None and kept:
                         self.pins[request] = until
-                    else:
+                    if self.settings.async_scheduling:
+                        self.ending.append((request, kept))
+                    elif not kept:
                         self.release(request)
                 else:
                     self.decoding.add(request)

@@ -35,13 +35,14 @@ class PlainView:
     settings: EngineSettings
     batch: list[int]
     queue: list[int]
+    fresh: list[int]
     given: dict[int, int]
     idle: OrderedDict[int, None]
 
     @property
     def load(self) -> int:
         """Requests running and waiting."""
-        return len(self.batch) + len(self.queue)
+        return len(self.batch) + len(self.queue) + len(self.fresh)
 
     @property
     def total_blocks(self) -> int:
@@ -69,7 +70,7 @@ class PlainView:
 
     def waiting(self) -> Sequence[int]:
         """Requests in the queue."""
-        return list(self.queue)
+        return [*self.queue, *self.fresh]
 
     def arrival(self, request: int) -> int:
         """When the request was sent."""

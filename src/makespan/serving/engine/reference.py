@@ -133,7 +133,11 @@ class Reference:
                     self.advance(transfer)
             for engine in self.engines:
                 if not engine.flight and (
-                    engine.load or engine.pins or engine.incoming or engine.leaving is not None
+                    engine.load
+                    or engine.pins
+                    or engine.ending
+                    or engine.incoming
+                    or engine.leaving is not None
                 ):
                     engine.now = max(engine.now, time)
                     self.board(engine)

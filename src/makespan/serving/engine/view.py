@@ -17,6 +17,9 @@ class InstanceView:
 
     Attributes
     ----------
+    fresh
+        Requests that wait and that the step to be launched next, planned before they came, does
+        not know of.
     look
         Called when something is asked for that the glide the engine is in has not brought up to
         date; it lands the glide.
@@ -31,6 +34,7 @@ class InstanceView:
     cohort: Cohort
     batch: dict[int, int]
     queue: deque[int]
+    fresh: list[int]
     given: dict[int, int]
     late: list[int]
     glide: Glide | None
@@ -40,7 +44,7 @@ class InstanceView:
     @property
     def load(self) -> int:
         """Requests running and waiting."""
-        return len(self.batch) + len(self.queue)
+        return len(self.batch) + len(self.queue) + len(self.fresh)
 
     @property
     def max_num_seqs(self) -> int:
@@ -70,7 +74,7 @@ class InstanceView:
 
     def waiting(self) -> Sequence[int]:
         """Requests in the queue."""
-        return list(self.queue)
+        return [*self.queue, *self.fresh]
 
     def arrival(self, request: int) -> int:
         """When the request was sent."""

@@ -42,6 +42,7 @@ AXES: Final[Mapping[str, Callable[[str], Value]]] = {
     "max_num_batched_tokens": int,
     "max_num_seqs": int,
     "prefix_caching": _switch,
+    "async_scheduling": _switch,
     "swap": float,
     "cap": int,
 }

@@ -162,8 +162,14 @@ def longest_sequence(settings: EngineSettings, asked: int | None) -> int:
     Raises
     ------
     OptionError
-        If one that long would not fit; vLLM itself does not start then.
+        If one that long would not fit, where vLLM itself does not start; or if the settings ask for
+        what is only simulated.
     """
+    if settings.async_scheduling or settings.swap_blocks:
+        raise OptionError(
+            "vLLM is run here with synchronous scheduling and without memory at the host",
+            hint="leave async_scheduling and swap_blocks out",
+        )
     whole = settings.blocks * settings.block_size
     if asked is None:
         return whole
