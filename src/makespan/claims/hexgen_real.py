@@ -24,7 +24,7 @@ SLOWDOWN: Final = 2.0
 OVERLOAD: Final = 1.2
 """Rate of questions, in those that the fast engine alone answers at once."""
 
-SCALE: Final = 5.0
+SCALE: Final = 2.0
 """Deadline of a question, in its expected service time."""
 
 FACTOR: Final = 1.2
@@ -74,8 +74,8 @@ def unscheduled(model: Path, questions: int) -> Unscheduled:
     from makespan.serving.vllm.real import RealEngine
     from makespan.serving.workload import Workload
 
-    words = part("transformers", "AutoTokenizer").from_pretrained(model)
     with RealEngine(model, _settings(), dtype="float32") as engine:
+        words = part("tokenizers", "Tokenizer").from_file(str(model / "tokenizer.json"))
         engine.warm_up()
 
         def answers(calls: Sequence[tuple[list[int], int]]) -> list[list[int]]:
@@ -99,7 +99,7 @@ def unscheduled(model: Path, questions: int) -> Unscheduled:
         engine.start(time.perf_counter_ns() * 1000, Workload("none", *([_nothing()] * 3)))
         one, many = min(alone(1) for _ in range(3)), min(alone(33) for _ in range(3))
         begun = time.perf_counter()
-        asked = ask(questions, words.encode, words.decode, answers)
+        asked = ask(questions, lambda text: list(words.encode(text).ids), words.decode, answers)
         seconds = time.perf_counter() - begun
     return Unscheduled(asked, seconds, one / 200, max(many - one, 1e-6) / 32)
 

@@ -110,7 +110,7 @@ SYSTEM = System(
             "decoding fixes what is said and so which statements fail. Answers have a fixed "
             "length; a model of this size mends little, so that most questions use up their "
             "revisions. Times of stages come from calls alone. Alpha is 0.3, untuned; the "
-            "deadline is five times the expected service time.",
+            "deadline is twice the expected service time.",
         ),
     ),
 )
