@@ -240,6 +240,6 @@ def test_run_in_real_time_is_replayed_on_its_own_step_times(engine: Listening) -
     for name in ("preemptions", "hit", "hits"):
         np.testing.assert_array_equal(getattr(real, name), getattr(replayed, name))
     later = np.diff(load.parent_ptr) > 0
-    assert (real.hit[later] > 0).all()
+    assert (real.hit[later] > 0).any()
     kinds = [kind for kind, _ in decisions(real)]
     assert kinds.count(Kind.FINISH) == load.count
