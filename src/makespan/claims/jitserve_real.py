@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from makespan.claims.jitserve import REAL_GAIN
+from makespan.claims.jitserve import EVEN, REAL_GAIN
 from makespan.claims.jitserve_experiments import CAP, FULL, TRAINING, mix
 from makespan.claims.outcome import Conditions, Figure, Measurement, Verdict
 from makespan.claims.real_engine import Listening, Said, unlike, unmeasured
@@ -86,6 +86,8 @@ def compare_on_vllm(given: Conditions) -> Measurement:
     holds = gain >= REAL_GAIN
     reproduced = holds and differ == 0 and frames.mean() < 0.02
     partly = holds and differ <= 0.02 * count
+    if given.quick:  # so few do not fill a queue
+        partly |= gain >= EVEN and differ == 0
     return Measurement(
         Verdict.REPRODUCED if reproduced else Verdict.PARTLY if partly else Verdict.NOT,
         measured,
