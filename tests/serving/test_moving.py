@@ -37,7 +37,9 @@ def test_host_memory_holds_blocks_of_all_gpus_and_spares_recomputing() -> None:
     assert (engine.blocks, engine.swap_blocks) == (400, 128)
     assert with_host_memory(SETTINGS, two, 2**30).swap_blocks == 128
     assert engine.swap_time == 2 * with_host_memory(SETTINGS, two, 2**30).swap_time
-    load = at_rate(generate("independent", {"requests": 60, "lengths": "azure-conversation"}, seed=1), None)
+    load = at_rate(
+        generate("independent", {"requests": 60, "lengths": "azure-conversation"}, seed=1), None
+    )
     swapped = simulate_serving(load, with_host_memory(SETTINGS, one, 2**34), one)
     again = simulate_serving(load, SETTINGS, one)
     assert again.preemptions.sum() > 0
