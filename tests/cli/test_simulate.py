@@ -117,8 +117,8 @@ def test_a_page_and_a_trace_are_written(invoke: Invoke, checked: Check, tmp_path
 
 def test_capacity_is_searched_for_every_policy(invoke: Invoke, checked: Check) -> None:
     """Under each seed; a table for people and all points for machines."""
-    words = ("simulate", "serving", "--requests", "80", "--blocks", "1500", "--slo", "ttft=2")
-    words = (*words, "--compare", "conservative", "--capacity", "--seeds", "2")
+    load = ("simulate", "serving", "--requests", "80", "--blocks", "1500", "--slo", "ttft=2")
+    words = (*load, "--compare", "conservative", "--capacity", "--seeds", "2")
     document = checked(invoke(*words, "--json", "-", "-q").stdout)
     assert [one["policy"] for one in document["capacities"]] == ["fcfs", "conservative"]
     for one in document["capacities"]:
