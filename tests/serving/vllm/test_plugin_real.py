@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,18 @@ class Listening(RealEngine):
     def __init__(self, model: Path) -> None:
         self.policy: Callable[[], Policy] = Policy
         self.heard: dict[int, list[int]] = defaultdict(list)
+        self.handed: dict[int, int] = {}
         # In float32 the words of an answer do not depend on what it was computed together with.
         super().__init__(model, LIMITS, scheduler=scheduler_of(self.make), dtype="float32")
 
     def make(self) -> Policy:
         """The policy of the moment."""
         return self.policy()
+
+    def submit(self, name: str, prompt: list[int], output: int, due: int, priority: int) -> str:
+        """See the base class."""
+        self.handed[int(name)] = self.now()
+        return super().submit(name, prompt, output, due, priority)
 
     def step(self) -> tuple[list[Plan], list[Any]]:
         """See the base class."""
@@ -57,6 +64,7 @@ class Listening(RealEngine):
         """Serve a load under a policy; the record, and what was said to whom."""
         self.policy = make
         self.heard.clear()
+        self.handed.clear()
         return self.run(load, events=True, log=True, time_limit=600), dict(self.heard)
 
 
@@ -160,18 +168,22 @@ def test_dropped_requests_end_with_an_abort(engine: Listening) -> None:
 
 
 class Replayed:
-    """Step times as they were: from the beginning of a step to that of the next."""
+    """Step times as they were: from the beginning of a step to that of the next.
 
-    def __init__(self, record: Record) -> None:
+    Parameters
+    ----------
+    arrival
+        When each request was there.
+    """
+
+    def __init__(self, record: Record, arrival: np.ndarray) -> None:
         log = record.log
         assert log is not None
-        # Nothing is served between the end of a step and the next beginning if nobody is there.
-        begin, end = log.begin, log.end
-        sent = np.sort(record.sent[record.sent >= 0])
-        last = np.sort(record.last[record.last >= 0])
-        there = np.searchsorted(sent, end, "right") - np.searchsorted(last, end, "right")
-        until = np.append(begin[1:], end[-1])
-        self.times = iter(np.where(there > 0, until, end) - begin)
+        # While nobody is there the clock waits for the next arrival.
+        last = np.sort(record.last)
+        there = np.searchsorted(np.sort(arrival), log.end) > np.searchsorted(last, log.end, "right")
+        until = np.where(there, np.append(log.begin[1:], log.end[-1]), log.end)
+        self.times = iter(until - log.begin)
         self.sizes = iter(zip(log.tokens, log.sequences, log.context, log.pairs, strict=True))
 
     def step(self, tokens: int, sequences: int, context: int, pairs: int) -> int:
@@ -227,19 +239,34 @@ def agents() -> Workload:
 def test_run_in_real_time_is_replayed_on_its_own_step_times(engine: Listening) -> None:
     """Agents' contexts are kept and found again as the scheduler alone does at those times.
 
-    The virtual run is held to the real one's step sizes as it goes.
+    Requests of the virtual run are there when the real engine planned its first step with them in
+    the queue. It is held to the real one's step sizes as it goes.
     """
     load = agents()
 
-    def keeps() -> Policy:
-        return Continuum(load, rule="fixed", fixed=60.0)
+    def keeps(load: Workload) -> Callable[[], Policy]:
+        return lambda: Continuum(load, rule="fixed", fixed=60.0)
 
-    real, _ = engine.under(keeps, load)
-    replayed = run_stock(load, LIMITS, Replayed(real), scheduler=scheduler_of(keeps), events=True)
-    assert decisions(real) == decisions(replayed)
+    real, _ = engine.under(keeps(load), load)
+    assert real.log is not None
+    taken = list(engine.handed)  # in the order in which they were handed over
+    steps = np.searchsorted(real.log.begin, [engine.handed[r] for r in taken])
+    there = real.log.begin[steps]
+    empty = np.zeros(0, dtype=np.int64)
+    alone = replace(
+        load, parent_ptr=np.zeros(load.count + 1, dtype=np.int64), parent=empty, delay=empty
+    )
+    as_taken = alone.sent_at(np.argsort(taken)).sent_at(there)
+    replayed = run_stock(
+        as_taken,
+        LIMITS,
+        Replayed(real, there),
+        scheduler=scheduler_of(keeps(as_taken)),
+        events=True,
+    )
+    assert decisions(real) == [(kind, taken[r]) for kind, r in decisions(replayed)]
     for name in ("preemptions", "hit", "hits"):
-        np.testing.assert_array_equal(getattr(real, name), getattr(replayed, name))
-    later = np.diff(load.parent_ptr) > 0
-    assert (real.hit[later] > 0).any()
+        np.testing.assert_array_equal(getattr(real, name)[taken], getattr(replayed, name))
+    assert (real.hit[np.diff(load.parent_ptr) > 0] > 0).any()
     kinds = [kind for kind, _ in decisions(real)]
     assert kinds.count(Kind.FINISH) == load.count
