@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
+# Processes that share the test suite; 0 runs it in one, in which a debugger can stop.
+WORKERS ?= auto
 DEMO := demo
 VLLM ?= .vllm
 MODEL ?= .model
@@ -55,7 +57,7 @@ demo: $(VENV)/.core  ## solve a classic job shop to proven optimality and draw i
 	@echo "Open $(DEMO)/ft10.html in a browser to see the schedule."
 
 test: $(VENV)/.dev  ## the whole test suite
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 # Exit code 2 of the scripts: the packages cannot be had here, which is no failure of the project.
 test-vllm:  ## tests of a real vLLM for CPUs, in an environment of its own
