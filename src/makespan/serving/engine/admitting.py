@@ -82,7 +82,8 @@ def admit(engine: Instance, budget: int, step: StepSums) -> None:
         engine.stirred = engine.changed = True
         engine.admissions += 1
         engine.batch[request] = engine.admissions
-        engine.note(Kind.ADMIT, request)
+        if engine.noted is not None:
+            engine.note(Kind.ADMIT, request)
         memory.hold(request, found)
         if engine.pins:
             engine.take_over(request)

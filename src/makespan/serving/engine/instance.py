@@ -189,8 +189,8 @@ class Instance(Sharing):
         self.ready = []
         if done:
             self.reconsider()
-            for request in done:
-                self.note(Kind.FINISH, request)
+            if self.noted is not None:
+                self.noted.extend((now, Kind.FINISH, request) for request in done)
             if self.hooks.finished:
                 for request in done:
                     self.hooks.finished(request, self)
@@ -244,7 +244,8 @@ class Instance(Sharing):
         idle = not self.queue or (self.refused and not asks and not asks_again(self))
         settled = self.partial is None and not (self.lag or self.ending or self.fresh)
         if idle and settled and self.cohort.base:
-            self.wakes()
+            if hooks.wake:
+                self.wakes()
             if self._plan():
                 assert self.glide is not None
                 return self.glide.end
@@ -380,7 +381,10 @@ class Instance(Sharing):
     def _step(self) -> int:
         """Launch one step: decodes, the prompt under way, admissions; when it ends, or NEVER."""
         memory, cohort = self.memory, self.cohort
-        budget = self.budget = self._tokens()
+        budget = self.settings.max_num_batched_tokens
+        if self.hooks.token_budget:
+            budget = min(max(self.hooks.token_budget(self), len(self.batch), 1), budget)
+        self.budget = budget
         partial, chunk = self.partial, 0
         if partial is not None:
             chunk = min(self.missing(partial), budget - len(cohort.base))
@@ -401,7 +405,8 @@ class Instance(Sharing):
             budget -= self.compute(self.partial, chunk, step)
         if self.queue and budget > 0 and not self.squeezed:
             admit(self, budget, step)
-        self.wakes()
+        if self.hooks.wake:
+            self.wakes()
         self.given.clear()
         self.served = _NOBODY
         if not step.sequences:
@@ -422,13 +427,6 @@ class Instance(Sharing):
         if self.stretches is not None:
             self._stretch(begin, 1, step.tokens - step.decoding, step.decoding)
         return self.now
-
-    def _tokens(self) -> int:
-        """Tokens that the next step may compute."""
-        most = self.settings.max_num_batched_tokens
-        if not self.hooks.token_budget:
-            return most
-        return min(max(self.hooks.token_budget(self), len(self.batch), 1), most)
 
     def _fall_behind(self, late: list[int], begin: int) -> None:
         """Who gets no token in the step that began then, and who has got one after all."""
