@@ -107,13 +107,17 @@ def test_one_engine_in_step_with_itself_is_an_engine(
 def test_engines_in_step_end_their_steps_together(
     rows: list[tuple[int, int, int]], count: int
 ) -> None:
-    """First tokens of all ranks come at common boundaries, and nobody is faster than alone."""
+    """A later boundary of one rank is one of all; every token is there.
+
+    Together is not always later than apart: who is held up may find others to share a step with.
+    """
     workload = workload_of(rows)
     cost = LinearCost(50, 3, 1, 7, 0)
     record = serve_in_step(workload, [ROOMY] * count, [cost] * count)
-    apart = simulate_serving(workload, [ROOMY] * count, cost)
     assert record.finished.all()
-    assert record.makespan >= apart.makespan or not np.array_equal(record.instance, apart.instance)
+    # No two ranks have boundaries nearer to each other than the shortest step.
+    ends = np.unique(np.concatenate([record.first, record.last]))
+    assert np.diff(ends).min(initial=50) >= 50
 
 
 def test_a_prompt_on_one_rank_holds_up_the_other() -> None:

@@ -85,6 +85,7 @@ class Fleet:
         self.moves = Moves(self.requests, migration, self._later, self._kick)
         kind = type(self.router)
         self.tells = kind.finished is not Router.finished
+        self.plain = kind.route is Router.route and elastic is None
         # Version of the pending event of every engine: those with older ones are void.
         self.version = [0] * len(self.engines)
         self.pending = [False] * len(self.engines)
@@ -282,7 +283,7 @@ class Fleet:
         self.now = time
         requests = self.requests
         requests.arrival[request] = time
-        index = self.router.route(request, self)
+        index = self._least_loaded() if self.plain else self.router.route(request, self)
         if index not in self.open:
             raise EngineError(f"the router sends request {request} to engine {index}: not open")
         engine = self.engines[index]
@@ -295,6 +296,11 @@ class Fleet:
         self._land(engine, time)
         self._kick(engine, time)
         engine.arrive(request)
+
+    def _least_loaded(self) -> int:
+        """What the default router chooses where all engines are open, without asking views."""
+        loads = [len(e.batch) + len(e.queue) + len(e.fresh) for e in self.engines]
+        return loads.index(min(loads))
 
     def _land(self, engine: Instance, time: int) -> None:
         """Make an engine that glides show how it is at ``time``."""
