@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 WORKERS ?= auto
 DEMO := demo
 VLLM ?= .vllm
+VLLM_ARGS ?=
 MODEL ?= .model
 # What bench-peers runs and how; see docs/development.md.
 PEERS_SETS ?= mixed ft abz orb yn brandimarte j60-sample open-taillard due-dates single-machine
@@ -64,7 +65,7 @@ test-vllm:  ## tests of a real vLLM for CPUs, in an environment of its own
 	@$(PYTHON) scripts/install_vllm.py $(VLLM) && $(VLLM)/bin/python scripts/prepare_model.py $(MODEL); \
 	  code=$$?; if [ $$code = 2 ]; then echo "vLLM or its model cannot be had here; not tested."; exit 0; fi; \
 	  [ $$code = 0 ] || exit $$code; \
-	  MAKESPAN_MODEL=$(CURDIR)/$(MODEL) $(VLLM)/bin/python -m pytest $(PYTEST_ARGS) tests/serving/vllm
+	  MAKESPAN_MODEL=$(CURDIR)/$(MODEL) $(VLLM)/bin/python -m pytest $(PYTEST_ARGS) $(VLLM_ARGS) tests/serving/vllm
 
 check: lint types imports docs wheel test  ## everything CI checks
 
