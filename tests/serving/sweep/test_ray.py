@@ -45,7 +45,8 @@ def test_a_sweep_loses_no_case_when_a_node_dies(cluster: Any, tmp_path: Path) ->
     """Every case once, as in this process; what ran on the dead node runs again elsewhere."""
     cluster.add_node(num_cpus=1)
     doomed = cluster.add_node(num_cpus=1)
-    base = Scenario(requests=1000, blocks=3000, load=1.1)
+    # A case takes a second or more, so that the node is at work on another when it is killed.
+    base = Scenario(requests=15_000, blocks=3000, load=1.1)
     load = base_load(base)
     cases = grid(base, [axis("policy=fcfs,conservative,past-future")], seeds=3)
     path = tmp_path / "results.jsonl"
