@@ -456,11 +456,7 @@ class Instance(Sharing):
         self.memory.take(self.blocks_for(request, tokens))
         requests.computed[request] = past + tokens
         self.given[request] = tokens
-        chain = requests.chain[request]
-        if chain and self.settings.enable_prefix_caching:
-            if self.overlaps(chain):
-                self.settle()
-            self.memory.seal(request, chain, past + tokens)
+        self.seal(request, past + tokens)
         step.add(tokens, past)
         if past + tokens == requests.prompt[request] + requests.generated[request]:
             self.ready.append(request)
