@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from makespan.serving.cost.step import LinearCost
 from makespan.serving.record import Fate, Record
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm import RealEngine, run_stock
+from makespan.serving.vllm.real import cache_bytes
 from makespan.serving.workload import PICOSECONDS, Workload
 
 # An engine takes seconds to load, and minutes on a machine that is busy otherwise.
@@ -66,6 +68,18 @@ def test_folder_must_hold_a_model(tmp_path: Path) -> None:
     """The message says what makes one."""
     with pytest.raises(FormatError, match=r"no config\.json.*prepare_model"):
         RealEngine(tmp_path, LIMITS)
+
+
+@pytest.mark.parametrize(("dtype", "width"), [("float32", 4), ("bfloat16", 2)])
+def test_asks_for_the_memory_of_its_blocks_alone(dtype: str, width: int) -> None:
+    """Not for a share of the machine's, which others may use; heads are shared or all of them."""
+    shape = SimpleNamespace(num_hidden_layers=30, num_attention_heads=9, hidden_size=576)
+    token = 2 * 30 * 9 * 64 * width
+    assert cache_bytes(shape, LIMITS, dtype) == 13 * 32 * token
+    shape.num_key_value_heads = 3
+    assert cache_bytes(shape, LIMITS, dtype) == 13 * 32 * token // 3
+    shape.head_dim = 128
+    assert cache_bytes(shape, LIMITS, dtype) == 13 * 32 * token // 3 * 2
 
 
 def test_real_engine_decides_as_its_scheduler_alone(engine: RealEngine) -> None:

@@ -67,6 +67,8 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         *("--", "--max-num-seqs", "1", "--max-num-batched-tokens", "256", "--block-size", "32"),
         *("--num-gpu-blocks-override", "65", "--max-model-len", "1024", "--enforce-eager"),
         *("--served-model-name", "smol", "--enable-prompt-tokens-details"),
+        # Left unsaid, vLLM wants 92 % of the machine's memory to be free.
+        *("--kv-cache-memory-bytes", "200000000"),
     ]
     with (
         log.open("wb") as out,

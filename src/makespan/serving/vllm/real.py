@@ -138,8 +138,8 @@ class RealEngine:
         self._warming = False
         self._plans: list[Plan] = []
         limit = longest_sequence(settings, max_model_len)
-        positions = part("transformers", "AutoConfig").from_pretrained(model)
-        self.max_model_len = min(limit, int(positions.max_position_embeddings))
+        shape = part("transformers", "AutoConfig").from_pretrained(model).get_text_config()
+        self.max_model_len = min(limit, int(shape.max_position_embeddings))
         with _in_process():
             self._engine = part("vllm.v1.engine.llm_engine", "LLMEngine").from_engine_args(
                 part("vllm.engine.arg_utils", "EngineArgs")(
@@ -152,6 +152,8 @@ class RealEngine:
                     max_model_len=self.max_model_len,
                     block_size=settings.block_size,
                     num_gpu_blocks_override=settings.blocks + 1,
+                    # Left unsaid, vLLM wants 92 % of the machine's memory to be free.
+                    kv_cache_memory_bytes=cache_bytes(shape, settings, dtype),
                     max_num_batched_tokens=settings.max_num_batched_tokens,
                     max_num_seqs=settings.max_num_seqs,
                     enable_prefix_caching=settings.enable_prefix_caching,
@@ -387,6 +389,17 @@ class _Run:
 def first_arrival(workload: Workload) -> int:
     """When the first request arrives, at which clocks of real time start; 0 of an empty load."""
     return int(workload.arrival[0]) if workload.count else 0
+
+
+def cache_bytes(shape: Any, settings: EngineSettings, dtype: str) -> int:
+    """Bytes of keys and values in all blocks, vLLM's empty one among them.
+
+    Attention with compressed keys and values needs less than this.
+    """
+    heads = int(getattr(shape, "num_key_value_heads", None) or shape.num_attention_heads)
+    width = int(getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads)
+    token = 2 * int(shape.num_hidden_layers) * heads * width * (4 if dtype == "float32" else 2)
+    return token * settings.block_size * (settings.blocks + 1)
 
 
 @contextlib.contextmanager
