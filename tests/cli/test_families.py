@@ -38,7 +38,7 @@ def test_truth_values_may_be_written_in_several_ways(text: str, same: bool) -> N
         (["jobs=none"], "not a whole number"),
         (["job=2"], "did you mean jobs=...?"),
         (["zzz=2"], "its parameters: jobs, machines, swap=true"),
-        (["jobs"], "sets nothing"),
+        (["jobs"], "is no KEY=VALUE"),
         (["jobs=2", "jobs=3"], "given twice"),
         (["jobs=2"], "needs machines"),
         (["jobs=0", "machines=2"], "jobs"),

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from makespan.core.errors import OptionError
+from makespan.core.pairs import read_pairs, typed_value
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from makespan.core.problem import Problem
     from makespan.generators.catalogue import Parameter
 
-_YES: Final = frozenset({"true", "yes", "on", "1"})
-_NO: Final = frozenset({"false", "no", "off", "0"})
 _NOUN: Final = {int: "a whole number", float: "a number", bool: "true or false"}
 _MOST_NAMES: Final = 4
 _LINE: Final = 78
@@ -44,11 +43,7 @@ def make(what: str, settings: Sequence[str], seed: int) -> Problem:
     known = {family.name: family.parameters for family in families()}
     wanted = {item.name: item for item in known.get(name, ())}
     values: dict[str, Any] = {}
-    for setting in settings:
-        key, sign, text = setting.partition("=")
-        key = key.strip().replace("-", "_")
-        if not sign:
-            raise OptionError(f"{setting!r} sets nothing", hint="write KEY=VALUE, as in jobs=10")
+    for key, text in read_pairs(settings, what, example="jobs=10").items():
         if name in known and key not in wanted:
             close = get_close_matches(key, wanted, n=1)
             raise OptionError(
@@ -57,25 +52,18 @@ def make(what: str, settings: Sequence[str], seed: int) -> Problem:
                 if close
                 else f"its parameters: {', '.join(map(_shown, wanted.values()))}",
             )
-        if key in values:
-            raise OptionError(f"{what}: {key} is given twice")
-        values[key] = _value(text.strip(), wanted[key], what) if key in wanted else text
+        values[key] = _value(text, wanted[key], what) if key in wanted else text
     return generate(what, seed=seed, **values)
 
 
-def _value(text: str, parameter: Parameter, what: str) -> int | float | bool | None:
+def _value(text: str, parameter: Parameter, what: str) -> int | float | str | bool | None:
     if parameter.optional and text.lower() == "none":
         return None
-    if parameter.type is bool and text.lower() in _YES | _NO:
-        return text.lower() in _YES
     try:
-        if parameter.type in (int, float):
-            number: int | float = parameter.type(text)
-            return number
+        return typed_value(text, parameter.type)
     except ValueError:
-        pass
-    noun = _NOUN.get(parameter.type, parameter.type.__name__)
-    raise OptionError(f"{what}: {parameter.name} is {text!r}, not {noun}")
+        noun = _NOUN.get(parameter.type, parameter.type.__name__)
+        raise OptionError(f"{what}: {parameter.name} is {text!r}, not {noun}") from None
 
 
 def _shown(parameter: Parameter) -> str:

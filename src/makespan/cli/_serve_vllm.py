@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from makespan.core.errors import OptionError
+from makespan.core.pairs import read_pairs
 
 
 def policy_spec(
@@ -31,15 +32,17 @@ def policy_spec(
 
 def _slo(text: str) -> dict[str, Any]:
     name, colon, terms = text.partition(":")
-    found: dict[str, Any] = {"name": name}
-    for pair in terms.split(","):
-        key, _, value = pair.partition("=")
-        try:
-            found[f"{key.strip()}_s"] = float(value)
-        except ValueError:
-            colon = ""
+    example = "chat:ttft=1,tpot=0.1, in seconds"
     if not name or not colon:
-        raise OptionError(f"--slo is {text!r}", hint="such as chat:ttft=1,tpot=0.1, in seconds")
+        raise OptionError(f"--slo is {text!r}", hint=f"such as {example}")
+    found: dict[str, Any] = {"name": name}
+    for key, value in read_pairs(terms.split(","), f"--slo {name}", example=example).items():
+        try:
+            found[f"{key}_s"] = float(value)
+        except ValueError:
+            raise OptionError(
+                f"--slo {name}: {key} is {value!r}, no number", hint=f"such as {example}"
+            ) from None
     return found
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
 from makespan.core.errors import OptionError
+from makespan.core.pairs import read_pairs
 from makespan.serving.cost.hardware import hardware
 from makespan.serving.cost.memory import kv_blocks
 from makespan.serving.cost.models import model
@@ -21,6 +22,8 @@ from makespan.serving.workload import PICOSECONDS, Slo, Workload
 from makespan.serving.workloads.catalogue import generate, generators
 from makespan.serving.workloads.reading import read_workload
 from makespan.serving.workloads.transform import set_cap
+
+_TERMS: Final = ("ttft", "tpot", "gap", "deadline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +232,10 @@ def base_load(scenario: Scenario) -> Workload:
     """The load as its file or generator has it: before caps, rates and terms."""
     if scenario.trace is not None:
         return read_workload(scenario.trace, limit=scenario.requests, seed=scenario.seed)
-    name, *pairs = scenario.generate.split(",")
-    parameters: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise OptionError(f"the generated load: {pair!r} is no KEY=VALUE")
-        parameters[key.strip()] = number_or_text(value.strip())
+    name, *words = scenario.generate.split(",")
+    parameters: dict[str, Any] = {
+        **read_pairs(words, f"the load {name}", example="lengths=azure-code")
+    }
     requests = scenario.requests
     counted = any(
         p.name == "requests" for g in generators() if g.name == name for p in g.parameters
@@ -248,16 +248,6 @@ def base_load(scenario: Scenario) -> Workload:
     return workload
 
 
-def number_or_text(text: str) -> int | float | str:
-    """An integer or a float where the text is one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def slo_of(terms: Sequence[str]) -> Slo:
     """The class of terms such as ``ttft=2,tpot=0.1``, in seconds.
 
@@ -266,17 +256,18 @@ def slo_of(terms: Sequence[str]) -> Slo:
     OptionError
         If one is none.
     """
+    example = "ttft=2 or tpot=0.1, in seconds"
+    words = (word for text in terms for word in text.split(","))
     limits: dict[str, int] = {}
-    for pair in (p for text in terms for p in text.split(",")):
-        key, _, value = pair.partition("=")
+    for key, text in read_pairs(words, "what requests ask for", example=example).items():
         try:
-            seconds = float(value)
+            seconds = float(text)
         except ValueError:
             seconds = float("nan")
-        if key not in {"ttft", "tpot", "gap", "deadline"} or not 0 < seconds < 1e6:
+        if key not in _TERMS or not 0 < seconds < 1e6:
             raise OptionError(
-                f"what requests ask for: {pair!r} is no term",
-                hint="such as ttft=2 or tpot=0.1, in seconds",
+                f"what requests ask for: {f'{key}={text}'!r} is no term",
+                hint=f"such as {example}; there are {', '.join(_TERMS)}",
             )
         limits[key] = round(seconds * PICOSECONDS)
     return Slo("all", **limits)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from makespan.core.errors import OptionError
+from makespan.core.pairs import read_pairs
 from makespan.io.files import replace_file
 from makespan.serving.load.playing import LoadRun
 
@@ -50,11 +51,13 @@ def limits_of(text: str) -> dict[str, int]:
         If one is unknown or no positive number.
     """
     found: dict[str, int] = {}
-    for pair in text.split(","):
-        key, _, value = pair.strip().partition("=")
+    example = "max_num_seqs=8"
+    for key, value in read_pairs(text.split(","), "the engine", example=example).items():
         number = int(value) if value.isascii() and value.isdecimal() else 0
         if key not in LIMITS or not 1 <= number < 1 << 40:
-            raise OptionError(f"{pair!r} is no limit of an engine", hint=", ".join(LIMITS))
+            raise OptionError(
+                f"{f'{key}={value}'!r} is no limit of an engine", hint=", ".join(LIMITS)
+            )
         found[key] = number
     return found
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final
 
 from makespan.core.errors import OptionError, ProblemError
+from makespan.core.pairs import typed_value
 from makespan.serving.workload import Workload
 from makespan.serving.workloads.agents import agents
 from makespan.serving.workloads.compound import compound, service_mix
@@ -135,19 +136,16 @@ def _typed(load: str, parameter: Parameter, value: Value) -> Value:
     wanted = parameter.type
     try:
         if isinstance(value, str) and wanted is not str:
-            value = _BOOLS[value.lower()] if wanted is bool else wanted(value)
+            value = typed_value(value, wanted)
         if wanted is float and type(value) is int:
             value = float(value)
-    except (ValueError, KeyError, OverflowError):
+    except (ValueError, OverflowError):
         pass
     if type(value) is not wanted:
         raise OptionError(
             f"load {load!r}: {parameter.name} is {value!r}, not of type {wanted.__name__}"
         )
     return value
-
-
-_BOOLS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def _generator(function: Callable[..., Workload]) -> LoadGenerator:
