@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from makespan.cli import _options
+from makespan.cli import _serving_options as options
 from makespan.cli._files import check_targets
 from makespan.cli._session import CANCELLED, NEGATIVE, OK, Session
 
-_LOAD = "The load"
 _SERVER = "The server"
 
 
@@ -24,35 +24,14 @@ def load(
             show_default=False,
         ),
     ],
-    trace: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="FILE",
-            help="A trace of any known format, told by its content; - for standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    generate: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="NAME[,KEY=VALUE]...",
-            help="A generated load, where no trace is given: independent,lengths=azure-code.",
-        ),
-    ] = "independent",
-    requests: Annotated[
-        int | None,
-        typer.Option(rich_help_panel=_LOAD, metavar="N", min=1, help="Take so many requests."),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(rich_help_panel=_LOAD, metavar="R", help="Mean requests per second."),
-    ] = None,
+    trace: options.Trace = None,
+    generate: options.Generate = "independent",
+    requests: options.Requests = None,
+    rate: options.Rate = None,
     clients: Annotated[
         int | None,
         typer.Option(
-            rich_help_panel=_LOAD,
+            rich_help_panel=options.LOAD,
             metavar="N",
             min=1,
             help="A closed loop of so many clients, each sending when it has been answered.",
@@ -61,7 +40,7 @@ def load(
     think: Annotated[
         float,
         typer.Option(
-            rich_help_panel=_LOAD,
+            rich_help_panel=options.LOAD,
             metavar="S",
             min=0.0,
             help="Seconds between an answer and the client's next request, with --clients.",
@@ -70,26 +49,15 @@ def load(
     cap: Annotated[
         int | None,
         typer.Option(
-            rich_help_panel=_LOAD,
+            rich_help_panel=options.LOAD,
             metavar="TOKENS",
             min=1,
             help="Longest output that clients accept, with --hang-up; default: the longest of the "
             "load, if it names none.",
         ),
     ] = None,
-    slo: Annotated[
-        list[str] | None,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="TERM=S,...",
-            help="What every request asks for, in seconds: ttft=2,tpot=0.1,gap=1,deadline=30.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(rich_help_panel=_LOAD, metavar="N", min=0, help="Seed of all that is drawn."),
-    ] = 0,
+    slo: options.Slo = None,
+    seed: options.Seed = 0,
     model: Annotated[
         str | None,
         typer.Option(

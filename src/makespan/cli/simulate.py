@@ -8,14 +8,13 @@ from typing import Annotated, Final
 import typer
 
 from makespan.cli import _options
+from makespan.cli import _serving_options as options
 from makespan.cli._files import STDOUT, check_targets, write_text
 from makespan.cli._session import Session
 from makespan.core.errors import OptionError
 
 app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
 
-_LOAD = "The load"
-_ENGINE = "The engines"
 _REAL = "A real run"
 _STUDY = "Studies"
 
@@ -23,113 +22,25 @@ _STUDY = "Studies"
 @app.command("serving")
 def serving(
     context: typer.Context,
-    trace: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="FILE",
-            help="A trace of any known format, told by its content; - for standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    generate: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="NAME[,KEY=VALUE]...",
-            help="A generated load, where no trace is given: independent,lengths=azure-code.",
-        ),
-    ] = "independent",
-    requests: Annotated[
-        int | None,
-        typer.Option(rich_help_panel=_LOAD, metavar="N", min=1, help="Take so many requests."),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(rich_help_panel=_LOAD, metavar="R", help="Mean requests per second."),
-    ] = None,
-    load: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="SHARE",
-            help="The same as a share of what the engines can serve: 0.8.",
-        ),
-    ] = None,
-    cap: Annotated[
-        int | None,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="TOKENS",
-            min=1,
-            help="Longest output that clients accept; default: the longest of the load, if it "
-            "names none.",
-        ),
-    ] = None,
-    slo: Annotated[
-        list[str] | None,
-        typer.Option(
-            rich_help_panel=_LOAD,
-            metavar="TERM=S,...",
-            help="What every request asks for, in seconds: ttft=2,tpot=0.1,gap=1,deadline=30.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option(rich_help_panel=_ENGINE, metavar="NAME", help="Model to serve.")
-    ] = "Llama-3.1-8B",
-    gpu: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=_ENGINE,
-            metavar="NAME[,NAME]...",
-            help="Hardware to serve it on; several make a mixed fleet: A100,A100,A6000,L40S.",
-        ),
-    ] = "A100-SXM-80GB",
-    tp: Annotated[
-        int,
-        typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="GPUs of one instance."),
-    ] = 1,
-    instances: Annotated[
-        int, typer.Option(rich_help_panel=_ENGINE, metavar="K", min=1, help="Instances on each.")
-    ] = 1,
-    router: Annotated[
-        str,
-        typer.Option(rich_help_panel=_ENGINE, metavar="NAME", help="Who sends to which instance."),
-    ] = "least-loaded",
-    blocks: Annotated[
-        int | None,
-        typer.Option(
-            rich_help_panel=_ENGINE,
-            metavar="N",
-            min=1,
-            help="KV blocks of an instance; default: what fits beside the model.",
-        ),
-    ] = None,
-    block_size: Annotated[
-        int, typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="Tokens of a block.")
-    ] = 16,
-    max_num_batched_tokens: Annotated[
-        int, typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="Tokens of a step.")
-    ] = 2048,
-    max_num_seqs: Annotated[
-        int, typer.Option(rich_help_panel=_ENGINE, metavar="N", min=1, help="Running requests.")
-    ] = 256,
-    prefix_caching: Annotated[
-        bool, typer.Option(rich_help_panel=_ENGINE, metavar="", help="Find prefixes again.")
-    ] = True,
-    async_scheduling: Annotated[
-        bool, typer.Option(rich_help_panel=_ENGINE, metavar="", help="Plan a step ahead.")
-    ] = False,
-    swap: Annotated[
-        float,
-        typer.Option(
-            rich_help_panel=_ENGINE,
-            metavar="GIB",
-            min=0,
-            help="Host memory for preempted requests.",
-        ),
-    ] = 0.0,
+    trace: options.Trace = None,
+    generate: options.Generate = "independent",
+    requests: options.Requests = None,
+    rate: options.Rate = None,
+    load: options.Share = None,
+    cap: options.Cap = None,
+    slo: options.Slo = None,
+    model: options.Model = "Llama-3.1-8B",
+    gpu: options.Gpu = "A100-SXM-80GB",
+    tp: options.Tp = 1,
+    instances: options.Instances = 1,
+    router: options.Router = "least-loaded",
+    blocks: options.Blocks = None,
+    block_size: options.BlockSize = 16,
+    max_num_batched_tokens: options.MaxNumBatchedTokens = 2048,
+    max_num_seqs: options.MaxNumSeqs = 256,
+    prefix_caching: options.PrefixCaching = True,
+    async_scheduling: options.AsyncScheduling = False,
+    swap: options.Swap = 0.0,
     policy: Annotated[str, typer.Option(metavar="NAME", help="Policy of the engines.")] = "fcfs",
     compare: Annotated[
         str | None,
@@ -228,7 +139,7 @@ def serving(
             help="Seeds of --capacity and --sweep, from --seed on.",
         ),
     ] = 1,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all that is drawn.", min=0)] = 0,
+    seed: options.Seed = 0,
     html: Annotated[
         str | None,
         typer.Option(
