@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
+
 from makespan.serving.policies.told import Told
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import TIME_LIMIT, Workload
@@ -42,27 +44,53 @@ class Priority(Policy):
 
 
 class EarliestDeadline(Policy):
-    """Earliest due date first (EDF; Jackson 1955): by arrival plus deadline, or else plus TTFT.
+    """Earliest due date first (EDF; Jackson 1955).
+
+    Due is a request when its deadline ends, or else the time for its first token. The deadline of
+    a program counts from its first request, as in :class:`.workload.Slo` and in what is measured
+    (:mod:`.service`), so that the later calls of a program are no less urgent than its first.
 
     Parameters
     ----------
     told
-        Tells the SLO classes.
+        Tells the SLO classes. A workload also tells when programs begin, as gateways in front of
+        several engines could; without one an engine counts from the first call that it was sent.
     """
 
     name = "edf"
 
     def __init__(self, told: Told | Workload) -> None:
-        self.allowed = [
-            next((t for t in (slo.deadline, slo.ttft) if t is not None), _LATEST)
-            for slo in told.slos
-        ]
-        self.allowed.append(_LATEST)  # of class -1: none
+        self.begun = _beginnings(told) if isinstance(told, Workload) else {}
+        self.deadline = [slo.deadline for slo in told.slos]
+        self.allowed = [slo.ttft if slo.ttft is not None else _LATEST for slo in told.slos]
+        # Of class -1: none.
+        self.deadline.append(None)
+        self.allowed.append(_LATEST)
+
+    def arrived(self, request: int, engine: EngineView) -> None:
+        """See :meth:`Policy.arrived`."""
+        program = engine.program(request)
+        if program >= 0:
+            self.begun.setdefault(program, engine.arrival(request))
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
         """See :meth:`Policy.order`."""
-        allowed = self.allowed
-        return sorted(waiting, key=lambda r: (engine.arrival(r) + allowed[engine.slo(r)], r))
+        return sorted(waiting, key=lambda r: (self._due(r, engine), r))
+
+    def _due(self, request: int, engine: EngineView) -> int:
+        of, sent = engine.slo(request), engine.arrival(request)
+        deadline = self.deadline[of]
+        if deadline is None:
+            return sent + self.allowed[of]
+        return self.begun.get(engine.program(request), sent) + deadline
+
+
+def _beginnings(workload: Workload) -> dict[int, int]:
+    """When each program sends its first request, of those that wait for no other request."""
+    free = np.flatnonzero((workload.program >= 0) & (np.diff(workload.parent_ptr) == 0))
+    # By arrival, so that the first of a program is its earliest.
+    programs, first = np.unique(workload.program[free], return_index=True)
+    return dict(zip(programs.tolist(), workload.arrival[free[first]].tolist(), strict=True))
 
 
 class ShortestPrompt(Policy):
