@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,6 +56,20 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     pytest.skip("no browser: install chromium")
+
+
+@pytest.fixture
+def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Ray head without CPUs for work, which this process is connected to, and no nodes yet."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    ray.init(address=made.address, log_to_driver=False, logging_level=logging.CRITICAL)
+    yield made
+    ray.shutdown()
+    made.shutdown()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from makespan.core.errors import EngineError, MissingDependencyError
 from makespan.serving.scenario import Scenario, base_load
 from makespan.serving.sweep import CaseResult, axis, grid, read_results, sweep
 
-ray = pytest.importorskip("ray", reason="Ray is not installed")
+pytest.importorskip("ray", reason="Ray is not installed")
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,23 +26,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A head without CPUs for work, which this process is connected to, and no nodes yet."""
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    ray.init(address=made.address, log_to_driver=False, logging_level=logging.CRITICAL)
-    yield made
-    ray.shutdown()
-    made.shutdown()
-
-
-def test_a_sweep_loses_no_case_when_a_node_dies(cluster: Any, tmp_path: Path) -> None:
+def test_a_sweep_loses_no_case_when_a_node_dies(ray_cluster: Any, tmp_path: Path) -> None:
     """Every case once, as in this process; what ran on the dead node runs again elsewhere."""
-    cluster.add_node(num_cpus=1)
-    doomed = cluster.add_node(num_cpus=1)
+    ray_cluster.add_node(num_cpus=1)
+    doomed = ray_cluster.add_node(num_cpus=1)
     # A case takes a second or more, so that the node is at work on another when it is killed.
     base = Scenario(requests=15_000, blocks=3000, load=1.1)
     load = base_load(base)
@@ -71,7 +56,7 @@ def test_a_sweep_loses_no_case_when_a_node_dies(cluster: Any, tmp_path: Path) ->
     while not at_work() and time.monotonic() < deadline:
         time.sleep(0.05)
     before = len(read_results(path))
-    cluster.remove_node(doomed, allow_graceful=False)
+    ray_cluster.remove_node(doomed, allow_graceful=False)
     thread.join()
     assert errors == []
     assert 0 < before < len(cases), "the node died in the middle"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from makespan.generators import named_instance, random_job_shop
 from makespan.solvers.distributed import RayOptions, RaySolver, Run, RunResult, sweep
 from makespan.solvers.solving import solve
 
-ray = pytest.importorskip("ray", reason="Ray is not installed")
+pytest.importorskip("ray", reason="Ray is not installed")
 
 pytestmark = [
     pytest.mark.slow,
@@ -29,19 +27,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A head without CPUs for work, which this process is connected to, and no nodes yet."""
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    ray.init(address=made.address, log_to_driver=False, logging_level=logging.CRITICAL)
-    yield made
-    ray.shutdown()
-    made.shutdown()
 
 
 def in_thread(work: Any) -> tuple[threading.Thread, list[Any]]:
@@ -59,10 +44,10 @@ def in_thread(work: Any) -> tuple[threading.Thread, list[Any]]:
     return thread, outcome
 
 
-def test_a_solve_survives_the_death_of_a_node(cluster: Any) -> None:
+def test_a_solve_survives_the_death_of_a_node(ray_cluster: Any) -> None:
     """What the dead node found is kept, its work goes on elsewhere, a new node gets work."""
-    cluster.add_node(num_cpus=1)
-    doomed = cluster.add_node(num_cpus=1)
+    ray_cluster.add_node(num_cpus=1)
+    doomed = ray_cluster.add_node(num_cpus=1)
     problem = random_job_shop(20, 15, seed=5)
     best: list[tuple[float, int]] = []
     thread, outcome = in_thread(
@@ -77,8 +62,8 @@ def test_a_solve_survives_the_death_of_a_node(cluster: Any) -> None:
     while len([b for b in best if b[1]]) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
     known = min(value for _, value in best if value)
-    cluster.remove_node(doomed, allow_graceful=False)
-    cluster.add_node(num_cpus=1)
+    ray_cluster.remove_node(doomed, allow_graceful=False)
+    ray_cluster.add_node(num_cpus=1)
     thread.join()
     result: Result = outcome[0]
     assert isinstance(result, Result), result
@@ -90,19 +75,19 @@ def test_a_solve_survives_the_death_of_a_node(cluster: Any) -> None:
     assert finders
 
 
-def test_a_proof_on_any_node_ends_the_solve(cluster: Any) -> None:
+def test_a_proof_on_any_node_ends_the_solve(ray_cluster: Any) -> None:
     """The bound travels like the schedule; the result is OPTIMAL long before the limit."""
     for _ in range(2):
-        cluster.add_node(num_cpus=1)
+        ray_cluster.add_node(num_cpus=1)
     result = solve(named_instance("ft06"), engine=RaySolver(RayOptions(workers=2)), time_limit=200)
     assert (result.status, result.objective) == (Status.OPTIMAL, 55)
     assert result.seconds < 150
 
 
-def test_a_sweep_loses_no_run_when_a_node_dies(cluster: Any) -> None:
+def test_a_sweep_loses_no_run_when_a_node_dies(ray_cluster: Any) -> None:
     """Every run is reported exactly once; those of the dead node ran again."""
-    cluster.add_node(num_cpus=1)
-    doomed = cluster.add_node(num_cpus=1)
+    ray_cluster.add_node(num_cpus=1)
+    doomed = ray_cluster.add_node(num_cpus=1)
     problems = {"a": random_job_shop(6, 4, seed=1), "b": random_job_shop(5, 5, seed=2)}
     runs = [
         Run(key, engine="cpsat", seed=seed, time_limit=3.0) for key in problems for seed in range(4)
@@ -112,7 +97,7 @@ def test_a_sweep_loses_no_run_when_a_node_dies(cluster: Any) -> None:
     deadline = time.monotonic() + 60
     while not found and time.monotonic() < deadline:
         time.sleep(0.1)
-    cluster.remove_node(doomed, allow_graceful=False)
+    ray_cluster.remove_node(doomed, allow_graceful=False)
     thread.join()
     assert outcome == [None]
     assert sorted(map(repr, runs)) == sorted(repr(f.run) for f in found)
@@ -122,9 +107,9 @@ def test_a_sweep_loses_no_run_when_a_node_dies(cluster: Any) -> None:
         assert len(proven) == 1
 
 
-def test_errors_of_the_work_are_not_taken_for_deaths(cluster: Any) -> None:
+def test_errors_of_the_work_are_not_taken_for_deaths(ray_cluster: Any) -> None:
     """An engine that fails is reported with its message; a missing problem is refused at once."""
-    cluster.add_node(num_cpus=1)
+    ray_cluster.add_node(num_cpus=1)
     problem = random_job_shop(3, 3, seed=1)
     (failed,) = sweep({"a": problem}, [Run("a", engine="none such")])
     assert failed.result is None
