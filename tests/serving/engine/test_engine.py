@@ -61,7 +61,7 @@ def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router
     assert [e.steps for e in fast.engines] == [e.steps for e in plain.engines]
     assert [e.attended for e in fast.engines] == [e.attended for e in plain.engines]
     for engine, other in zip(fast.engines, plain.engines, strict=True):
-        assert engine.memory.free == other.free_blocks == other.settings.blocks
+        assert engine.memory.free == other.view.free_blocks == other.settings.blocks
         assert engine.swapping.free == other.host == other.settings.swap_blocks
         assert engine.swapping.blocks == other.swapped
         assert engine.noted == other.noted

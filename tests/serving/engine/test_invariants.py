@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
 
+from makespan.serving.engine.fleet import Fleet
+from makespan.serving.engine.reference import Reference
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.record import PER_REQUEST, Fate, Kind, Record
@@ -234,3 +239,43 @@ def test_no_policy_can_tell_how_long_an_output_will_be(spy: type[Spy]) -> None:
         assert before[0] == before[1]
         compared += len(before[0])
     assert compared > 1000
+
+
+@effort(max_examples=50)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(POLICIES),
+    st.sampled_from((Fleet, Reference)),
+)
+def test_no_decision_depends_on_a_length_before_it_shows(
+    seed: int, policy: type[Policy], kind: type[Fleet | Reference]
+) -> None:
+    """Of loads that differ in hidden lengths, all is decided alike until one of them has ended."""
+    case = random_case(seed)
+    room = [replace(s, blocks=s.blocks + 40 // s.block_size + 1) for s in case["settings"]]
+    one, other, changed = longer(case["workload"], seed)
+    done, ends = [], []
+    for load in (one, other):
+        fleet = kind(load, room, case["cost"], policy=policy, router=ROUTERS[seed % len(ROUTERS)]())
+        if isinstance(fleet, Fleet):
+            for noting in fleet.engines:
+                noting.noted = []
+        state = fleet.run().requests
+        ended = [state.last[r] for r in changed if state.generated[r] == load.output[r]]
+        ends.append(min(ended, default=1 << 62))
+        done.append(fleet)
+    until = min(ends)
+    before = [
+        [[e for e in engine.noted or () if e[0] < until] for engine in fleet.engines]
+        for fleet in done
+    ]
+    assert before[0] == before[1]
+    sent = [
+        [
+            (at, where)
+            for at, where in zip(each.requests.arrival, each.requests.engine, strict=True)
+            if 0 <= at < until
+        ]
+        for each in done
+    ]
+    assert sent[0] == sent[1]

@@ -39,7 +39,7 @@ def checked(fleet: Fleet) -> None:
         coming = [t for t in transfers if t.target is engine]
         assert engine.seats == len(coming)
         assert len(engine.batch) + engine.seats <= engine.settings.max_num_seqs
-        held = {r: -(-engine.computed(r) // size) for r in engine.batch}
+        held = {r: -(-engine.view.computed(r) // size) for r in engine.batch}
         leaving = [
             -(-fleet.requests.computed[t.request] // size)
             for t in transfers
@@ -53,7 +53,9 @@ def checked(fleet: Fleet) -> None:
 
 
 class Watched(Router):
-    """Asks another router, and looks at the fleet whenever it is asked."""
+    """Asks another router, and looks at the fleet behind the view whenever it is asked."""
+
+    fleet: Fleet
 
     def __init__(self, inner: Router) -> None:
         self.inner, self.poll = inner, inner.poll
@@ -61,16 +63,16 @@ class Watched(Router):
 
     def look(self, fleet: FleetView) -> None:
         """States are disjoint, engines that are off are empty, and memory adds up."""
-        assert isinstance(fleet, Fleet)
+        behind = self.fleet
         self.looks += 1
         states = [*fleet.open, *fleet.starting, *fleet.draining]
         assert len(states) == len(set(states))
-        assert len(fleet.open) >= (fleet.power.elastic.least if fleet.power.elastic else 1)
+        assert len(fleet.open) >= (behind.power.elastic.least if behind.power.elastic else 1)
         for index in set(range(len(fleet.engines))) - {*fleet.open, *fleet.draining}:
             engine = fleet.engines[index]
             assert not engine.load
             assert engine.free_blocks == engine.total_blocks
-        checked(fleet)
+        checked(behind)
 
     def route(self, request: int, fleet: FleetView) -> int:
         """See the base class."""
@@ -91,6 +93,12 @@ class Watched(Router):
         """See the base class."""
         self.look(fleet)
         return self.inner.scale(fleet)
+
+
+def watched(router: Watched, **case: Any) -> Fleet:
+    """Run a fleet whose router looks behind its view."""
+    router.fleet = Fleet(**case, router=router)
+    return router.fleet.run()
 
 
 def case_of(seed: int, *, caching: bool | None = None) -> dict[str, Any]:
@@ -117,7 +125,7 @@ def mover(seed: int) -> Router:
 def test_memory_adds_up_at_every_look(seed: int) -> None:
     """No block is leaked, freed twice or promised twice; nobody is in two places."""
     router = Watched(mover(seed))
-    fleet = Fleet(**case_of(seed, caching=seed % 2 == 0), router=router).run()
+    fleet = watched(router, **case_of(seed, caching=seed % 2 == 0))
     assert router.looks
     assert not fleet.moves.transfers
     for engine in fleet.engines:
@@ -184,7 +192,7 @@ def test_a_queue_is_served_in_its_order(seed: int) -> None:
                 assert [r for r in now if r in before] == before
                 queues[engine.index] = now
 
-    Fleet(**case, router=Ordered(mover(seed))).run()
+    watched(Ordered(mover(seed)), **case)
 
 
 class PingPong(Router):
@@ -213,9 +221,16 @@ def test_moving_all_the_time_delays_but_loses_nothing(latency: int) -> None:
         load,
         engines,
         cost,
-        router=Watched(PingPong()),
+        router=PingPong(),
         migration=Migration(10**7, latency=latency),
         timeline=True,
+    )
+    watched(
+        Watched(PingPong()),
+        workload=load,
+        settings=engines,
+        cost=[cost] * 3,
+        migration=Migration(10**7, latency=latency),
     )
     assert moving.finished.all()
     assert moving.counters["moves"] > 10
@@ -280,14 +295,15 @@ def test_engine_time_is_that_of_engines_that_are_on() -> None:
         np.full(40, 60),
     )
     engines = [EngineSettings(blocks=80)] * 4
-    record = simulate_serving(
-        load,
-        engines,
-        LinearCost(10**10, 10**7, 10**4, 10**6),
-        router=Watched(Llumnix(scaling=AutoScaling(low=5, interval=10**12), pairing=Pairing())),
+    fleet = watched(
+        Watched(Llumnix(scaling=AutoScaling(low=5, interval=10**12), pairing=Pairing())),
+        workload=load,
+        settings=engines,
+        cost=[LinearCost(10**10, 10**7, 10**4, 10**6)] * 4,
         migration=Migration(10**8),
         elastic=Elastic(initial=1, least=1, startup=10**12),
     )
+    record = record_of(fleet)
     assert record.finished.all()
     on = record.counters["engine picoseconds"]
     assert record.makespan <= on < 4 * record.makespan

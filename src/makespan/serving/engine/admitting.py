@@ -19,10 +19,10 @@ def ask(engine: Instance) -> None:
     hooks = engine.hooks
     engine.stirred = False
     if hooks.drop:
-        for request in hooks.drop(list(engine.queue), engine):
+        for request in hooks.drop(list(engine.queue), engine.view):
             _drop(engine, request)
     if hooks.interrupt and engine.queue and engine.batch:
-        for request in hooks.interrupt(engine):
+        for request in hooks.interrupt(engine.view):
             if request not in engine.batch:
                 raise EngineError(
                     f"policy {hooks.policy.name!r} interrupts request {request}, which does not run"
@@ -74,7 +74,7 @@ def admit(engine: Instance, budget: int, step: StepSums) -> None:
         while not _fits(engine, length, found) and engine.give_up(request):
             found = _find(engine, request, (length - 1) // size)
         if not _fits(engine, length, found) or (
-            hooks.admit and engine.batch and not hooks.admit(request, engine)
+            hooks.admit and engine.batch and not hooks.admit(request, engine.view)
         ):
             engine.refused = True
             break
@@ -118,7 +118,7 @@ def _order(engine: Instance) -> None:
     if len(queue) > 1:
         assert hooks.order is not None
         head = list(islice(queue, hooks.window))
-        ordered = hooks.order(head, engine)
+        ordered = hooks.order(head, engine.view)
         for _ in head:
             queue.popleft()
         queue.extendleft(reversed(ordered))

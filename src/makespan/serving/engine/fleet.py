@@ -14,9 +14,10 @@ from itertools import pairwise
 from makespan.core.errors import EngineError, OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.cohort import NEVER
+from makespan.serving.engine.fleet_view import FleetView
 from makespan.serving.engine.instance import Instance
 from makespan.serving.engine.moves import Moves
-from makespan.serving.engine.power import DRAINING, OFF, ON, STARTING, Power
+from makespan.serving.engine.power import DRAINING, OFF, ON, Power
 from makespan.serving.engine.requests import Requests
 from makespan.serving.policy import Move, Policy, Router
 from makespan.serving.settings import Elastic, EngineSettings, Migration
@@ -29,7 +30,7 @@ _NEVER = (NEVER, _LAUNCH, 0, 0)
 
 
 class Fleet:
-    """Engines that serve one workload together; also the view of them that routers get.
+    """Engines that serve one workload together.
 
     Parameters
     ----------
@@ -83,6 +84,8 @@ class Fleet:
         begin = int(workload.arrival[0]) if workload.count else 0
         self.power = Power(len(settings), begin, elastic)
         self.moves = Moves(self.requests, migration, self._later, self._kick)
+        views = [engine.view for engine in self.engines]
+        self.view = FleetView(self, views, self.moves.transfers)
         kind = type(self.router)
         self.tells = kind.finished is not Router.finished
         self.plain = kind.route is Router.route and elastic is None
@@ -99,26 +102,6 @@ class Fleet:
         for request, (a, b) in enumerate(pairwise(ptr)):
             for k in range(a, b):
                 self.children.setdefault(parent[k], []).append((request, delay[k]))
-
-    @property
-    def open(self) -> Sequence[int]:
-        """Engines that take requests."""
-        return self.power.open
-
-    @property
-    def starting(self) -> Sequence[int]:
-        """Engines that do not serve yet."""
-        return self.power.where(STARTING)
-
-    @property
-    def draining(self) -> Sequence[int]:
-        """Engines that will be switched off."""
-        return self.power.where(DRAINING)
-
-    @property
-    def moving(self) -> Sequence[int]:
-        """Requests on their way from one engine to another."""
-        return list(self.moves.transfers)
 
     def run(self) -> Fleet:
         """Serve everything; the requests then hold when what happened."""
@@ -184,14 +167,14 @@ class Fleet:
     def _active(self) -> bool:
         """Whether there is anything left to serve of what has been released."""
         return bool(
-            self.coming or self.moves.transfers or any(engine.load for engine in self.engines)
+            self.coming or self.moves.transfers or any(engine.view.load for engine in self.engines)
         )
 
     def _between(self, index: int, kind: int, time: int) -> None:
         """What happens between engines."""
         self.now = time
         if kind == _TOLD:
-            self.router.finished(index, self)
+            self.router.finished(index, self.view)
         elif kind == _READY:
             self.power.change(index, ON, time)
         elif kind == _COPIED:
@@ -204,15 +187,15 @@ class Fleet:
 
     def _poll(self, time: int) -> None:
         """Ask the router what to move, and whether to switch engines on or off."""
-        for move in self.router.migrate(self):
+        for move in self.router.migrate(self.view):
             self._move(move, time)
         power = self.power
         for index in power.where(DRAINING):
-            if not self.engines[index].load and self.moves.idle(self.engines[index]):
+            if not self.engines[index].view.load and self.moves.idle(self.engines[index]):
                 power.change(index, OFF, time)
         if power.elastic is None:
             return
-        wanted = self.router.scale(self)
+        wanted = self.router.scale(self.view)
         if wanted:
             for index in power.scale(wanted, time):
                 heapq.heappush(self.events, (time + power.elastic.startup, _READY, index, 0))
@@ -221,7 +204,7 @@ class Fleet:
         """Begin a move, if it can be begun."""
         requests, request = self.requests, move.request
         here = requests.engine[request]
-        if here in (-1, move.target) or move.target not in self.open:
+        if here in (-1, move.target) or move.target not in self.power.open:
             return
         source, target = self.engines[here], self.engines[move.target]
         if not self._takes(target, request):
@@ -245,7 +228,7 @@ class Fleet:
         for request in engine.dropped:
             self.dropped.append(request)
             if self.tells:
-                self.router.finished(request, self)
+                self.router.finished(request, self.view)
         engine.dropped.clear()
 
     def _later(self, request: int, time: int) -> None:
@@ -283,15 +266,15 @@ class Fleet:
         self.now = time
         requests = self.requests
         requests.arrival[request] = time
-        index = self._least_loaded() if self.plain else self.router.route(request, self)
-        if index not in self.open:
+        index = self._least_loaded() if self.plain else self.router.route(request, self.view)
+        if index not in self.power.open:
             raise EngineError(f"the router sends request {request} to engine {index}: not open")
         engine = self.engines[index]
         requests.engine[request] = index
         if not self._takes(engine, request):
             self.refused.append(request)
             if self.tells:
-                self.router.finished(request, self)
+                self.router.finished(request, self.view)
             return
         self._land(engine, time)
         self._kick(engine, time)

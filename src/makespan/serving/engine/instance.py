@@ -24,6 +24,7 @@ from makespan.serving.engine.sharing import Sharing
 from makespan.serving.engine.shortage import squeeze
 from makespan.serving.engine.sums import StepSums
 from makespan.serving.engine.swapping import Swapping
+from makespan.serving.engine.view import View
 from makespan.serving.policy import Policy
 from makespan.serving.record import Kind
 from makespan.serving.settings import EngineSettings
@@ -32,7 +33,7 @@ _NOBODY: Final[set[int]] = set()
 
 
 class Instance(Sharing):
-    """One engine; also the view of it that policies get.
+    """One engine.
 
     Attributes
     ----------
@@ -120,6 +121,7 @@ class Instance(Sharing):
         self.swapping = Swapping(settings)
         self.noted: list[tuple[int, int, int]] | None = None
         self.stretches: list[tuple[int, ...]] | None = None
+        self.view = View(self)
 
     # Events, driven by the fleet.
 
@@ -193,7 +195,7 @@ class Instance(Sharing):
                 self.noted.extend((now, Kind.FINISH, request) for request in done)
             if self.hooks.finished:
                 for request in done:
-                    self.hooks.finished(request, self)
+                    self.hooks.finished(request, self.view)
         return done
 
     def schedule(self) -> int:
@@ -225,7 +227,7 @@ class Instance(Sharing):
         self.queue.append(request)
         self.changed = self.stirred = True
         if self.hooks.arrived:
-            self.hooks.arrived(request, self)
+            self.hooks.arrived(request, self.view)
 
     def _schedule(self) -> int:
         if self.pins:
@@ -323,7 +325,7 @@ class Instance(Sharing):
         """Ask when to ask again, at the boundary at which the step is decided."""
         self.again = None
         if self.hooks.wake and self.queue:
-            again = self.hooks.wake(self)
+            again = self.hooks.wake(self.view)
             if again is not None and again > self.now:
                 self.again = again
 
@@ -383,7 +385,7 @@ class Instance(Sharing):
         memory, cohort = self.memory, self.cohort
         budget = self.settings.max_num_batched_tokens
         if self.hooks.token_budget:
-            budget = min(max(self.hooks.token_budget(self), len(self.batch), 1), budget)
+            budget = min(max(self.hooks.token_budget(self.view), len(self.batch), 1), budget)
         self.budget = budget
         partial, chunk = self.partial, 0
         if partial is not None:
@@ -399,7 +401,7 @@ class Instance(Sharing):
             memory.take(needed)
         self.late, self.served = late, None
         decoding = len(cohort.base) - len(late)
-        step = StepSums(decoding, cohort.context - sum(map(self.computed, late)) + decoding)
+        step = StepSums(decoding, cohort.context - sum(map(self.view.computed, late)) + decoding)
         budget -= decoding
         if chunk and self.partial is not None:
             budget -= self.compute(self.partial, chunk, step)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from makespan.serving.engine.hooks import Hooks
-from makespan.serving.engine.view import InstanceView
+from makespan.serving.engine.view import Viewed
 
 
-class Keeping(InstanceView):
+class Keeping(Viewed):
     """The pins of an engine.
 
     Attributes
@@ -28,7 +28,7 @@ class Keeping(InstanceView):
     def pin(self, request: int) -> bool:
         """Ask the policy whether to keep what a request leaves; True if it is kept."""
         assert self.hooks.retain is not None
-        until = self.hooks.retain(request, self)
+        until = self.hooks.retain(request, self.view)
         if until is None or until <= self.now:
             return False
         self.pins[request] = until
@@ -44,7 +44,7 @@ class Keeping(InstanceView):
         """Let the policy give up what is kept, for a request that lacks memory."""
         if not self.pins:
             return False
-        chosen = self.hooks.unpin(list(self.pins), request, self)
+        chosen = self.hooks.unpin(list(self.pins), request, self.view)
         if chosen is None:
             if self.batch:
                 return False

@@ -156,7 +156,7 @@ class Moves:
 
     def _done(self, request: int, source: Instance) -> int:
         """Tokens of a decoding request that were in memory at the last boundary."""
-        return source.prompt(request) + source.generated(request) - 1
+        return self.requests.prompt[request] + source.view.generated(request) - 1
 
     def _stays(self, transfer: Transfer) -> bool:
         """Whether the request has decoded at its source all the time."""

@@ -11,14 +11,14 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 from makespan.serving.cost.step import StepCost
-from makespan.serving.engine.plain_view import PlainView, State
+from makespan.serving.engine.plain_view import State, view_of
 from makespan.serving.policy import Policy
 from makespan.serving.record import Kind
 from makespan.serving.settings import EngineSettings
 
 
-class PlainInstance(PlainView):
-    """One engine; also the view of it."""
+class PlainInstance:
+    """One engine."""
 
     def __init__(
         self, index: int, state: State, settings: EngineSettings, cost: StepCost, policy: Policy
@@ -46,6 +46,7 @@ class PlainInstance(PlainView):
         self.fresh: list[int] = []
         self.ending: list[tuple[int, bool]] = []
         self.noted: list[tuple[int, int, int]] = []
+        self.view = view_of(self)
 
     @property
     def longest(self) -> int:
@@ -62,7 +63,7 @@ class PlainInstance(PlainView):
             self.fresh.append(request)
         else:
             self.queue.append(request)
-            self.policy.arrived(request, self)
+            self.policy.arrived(request, self.view)
 
     def name_of(self, request: int, block: int) -> Hashable:
         """What a full block of the sequence contains."""
@@ -141,7 +142,7 @@ class PlainInstance(PlainView):
                     self.release(request)
             for request in self.fresh:
                 self.queue.append(request)
-                self.policy.arrived(request, self)
+                self.policy.arrived(request, self.view)
             self.ending, self.fresh = [], []
             if self.flight:
                 return
@@ -154,7 +155,7 @@ class PlainInstance(PlainView):
             return
         self.ask()
         budget = min(
-            max(self.policy.token_budget(self), len(self.batch), 1),
+            max(self.policy.token_budget(self.view), len(self.batch), 1),
             self.settings.max_num_batched_tokens,
         )
         plan: dict[int, int] = {}
@@ -167,7 +168,7 @@ class PlainInstance(PlainView):
             while request in self.batch and self.blocks_missing(request, tokens) > len(self.idle):
                 if self.give_up(request):
                     continue
-                victim = self.policy.victim(list(self.batch), self)
+                victim = self.policy.victim(list(self.batch), self.view)
                 planned = plan.pop(victim, 0)
                 if planned:
                     budget += planned
@@ -182,7 +183,7 @@ class PlainInstance(PlainView):
             place += 1
         if not preempted:
             self.admit(plan, budget)
-        again = self.policy.wake(self)
+        again = self.policy.wake(self.view)
         self.again = again if again is not None and again > self.now else None
         self.given = {}
         if plan:
@@ -193,13 +194,13 @@ class PlainInstance(PlainView):
     def ask(self) -> None:
         """Let the policy drop who waits, and take the memory of who runs."""
         if self.queue:
-            for request in self.policy.drop(list(self.queue), self):
+            for request in self.policy.drop(list(self.queue), self.view):
                 self.queue.remove(request)
                 self.free_host(request)
                 self.dropped.append(request)
                 self.noted.append((self.now, Kind.DROP, request))
         if self.queue and self.batch:
-            for request in self.policy.interrupt(self):
+            for request in self.policy.interrupt(self.view):
                 self.preempt(request, 0)
 
     def free_host(self, request: int) -> int:
@@ -214,7 +215,7 @@ class PlainInstance(PlainView):
         most = settings.max_num_seqs - self.seats
         if len(self.queue) > 1 and budget > 0 and len(self.batch) < most:
             window = self.policy.window
-            self.queue[:window] = self.policy.order(self.queue[:window], self)
+            self.queue[:window] = self.policy.order(self.queue[:window], self.view)
         while self.queue and budget > 0 and len(self.batch) < most:
             request = self.queue[0]
             hits = self.hits_of(request)
@@ -222,7 +223,7 @@ class PlainInstance(PlainView):
                 hits = self.hits_of(request)
             if not self.fits(request, hits):
                 break
-            if self.batch and not self.policy.admit(request, self):
+            if self.batch and not self.policy.admit(request, self.view):
                 break
             self.queue.pop(0)
             for block in hits:
@@ -276,7 +277,7 @@ class PlainInstance(PlainView):
         """Give up something kept for a request that lacks memory, if the policy wants it."""
         if not self.pins:
             return False
-        chosen = self.policy.unpin(list(self.pins), request, self)
+        chosen = self.policy.unpin(list(self.pins), request, self.view)
         if chosen is None and not self.batch:
             chosen = next(iter(self.pins))
         if chosen is None:
@@ -324,7 +325,7 @@ class PlainInstance(PlainView):
                     self.noted.append((self.now, Kind.FINISH, request))
                     until = None
                     if self.settings.enable_prefix_caching:
-                        until = self.policy.retain(request, self)
+                        until = self.policy.retain(request, self.view)
                     kept = until is not None and until > self.now
                     if until is not None and kept:
                         self.pins[request] = until
@@ -336,7 +337,7 @@ class PlainInstance(PlainView):
                     self.decoding.add(request)
         self.flight = None
         for request in done:
-            self.policy.finished(request, self)
+            self.policy.finished(request, self.view)
         return done
 
     def depart(self, request: int) -> None:

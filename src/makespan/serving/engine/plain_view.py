@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Protocol
 
+from makespan.serving.policy import EngineView
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
 
@@ -25,8 +27,8 @@ class State:
         self.table: list[list[int]] = [[] for _ in range(n)]
 
 
-class PlainView:
-    """One engine as policies and routers see it."""
+class Plain(Protocol):
+    """An engine, as far as its view tells of it."""
 
     index: int
     now: int
@@ -39,76 +41,103 @@ class PlainView:
     given: dict[int, int]
     idle: OrderedDict[int, None]
 
-    @property
-    def load(self) -> int:
-        """Requests running and waiting."""
-        return len(self.batch) + len(self.queue) + len(self.fresh)
 
-    @property
-    def total_blocks(self) -> int:
-        """KV blocks of the engine."""
-        return self.settings.blocks
+def view_of(engine: Plain) -> EngineView:
+    """What policies and routers get of an engine: an object without any state of its own."""
+    state = engine.state
 
-    @property
-    def free_blocks(self) -> int:
-        """KV blocks that no request holds."""
-        return len(self.idle)
+    class View:
+        """One engine as policies and routers see it."""
 
-    @property
-    def max_num_seqs(self) -> int:
-        """Sequences that may run at a time."""
-        return self.settings.max_num_seqs
+        __slots__ = ()
 
-    @property
-    def max_num_batched_tokens(self) -> int:
-        """Tokens that a step may compute."""
-        return self.settings.max_num_batched_tokens
+        @property
+        def index(self) -> int:
+            """Place of the engine in its fleet."""
+            return engine.index
 
-    def running(self) -> Sequence[int]:
-        """Requests in the batch."""
-        return list(self.batch)
+        @property
+        def now(self) -> int:
+            """The boundary between two steps that the view shows."""
+            return engine.now
 
-    def waiting(self) -> Sequence[int]:
-        """Requests in the queue."""
-        return [*self.queue, *self.fresh]
+        @property
+        def block_size(self) -> int:
+            """Tokens of a block."""
+            return engine.block_size
 
-    def arrival(self, request: int) -> int:
-        """When the request was sent."""
-        return int(self.state.arrival[request])
+        @property
+        def load(self) -> int:
+            """Requests running and waiting."""
+            return len(engine.batch) + len(engine.queue) + len(engine.fresh)
 
-    def prompt(self, request: int) -> int:
-        """Tokens of its prompt."""
-        return int(self.state.prompt[request])
+        @property
+        def total_blocks(self) -> int:
+            """KV blocks of the engine."""
+            return engine.settings.blocks
 
-    def cap(self, request: int) -> int:
-        """Most tokens its client accepts."""
-        return int(self.state.workload.cap[request])
+        @property
+        def free_blocks(self) -> int:
+            """KV blocks that no request holds."""
+            return len(engine.idle)
 
-    def priority(self, request: int) -> int:
-        """The smaller, the more urgent."""
-        return int(self.state.workload.priority[request])
+        @property
+        def max_num_seqs(self) -> int:
+            """Sequences that may run at a time."""
+            return engine.settings.max_num_seqs
 
-    def program(self, request: int) -> int:
-        """The program it is a part of."""
-        return int(self.state.workload.program[request])
+        @property
+        def max_num_batched_tokens(self) -> int:
+            """Tokens that a step may compute."""
+            return engine.settings.max_num_batched_tokens
 
-    def label(self, request: int) -> str:
-        """What the load calls it."""
-        label = int(self.state.workload.label[request])
-        return self.state.workload.labels[label] if label >= 0 else ""
+        def running(self) -> Sequence[int]:
+            """Requests in the batch."""
+            return list(engine.batch)
 
-    def slo(self, request: int) -> int:
-        """Its SLO class."""
-        return int(self.state.workload.slo[request])
+        def waiting(self) -> Sequence[int]:
+            """Requests in the queue."""
+            return [*engine.queue, *engine.fresh]
 
-    def generated(self, request: int) -> int:
-        """Tokens it has got so far."""
-        return self.state.generated[request]
+        def arrival(self, request: int) -> int:
+            """When the request was sent."""
+            return int(state.arrival[request])
 
-    def computed(self, request: int) -> int:
-        """Tokens of it in memory at the boundary."""
-        return self.state.computed[request] - self.given.get(request, 0)
+        def prompt(self, request: int) -> int:
+            """Tokens of its prompt."""
+            return int(state.prompt[request])
 
-    def preemptions(self, request: int) -> int:
-        """How often it lost its memory."""
-        return self.state.preemptions[request]
+        def cap(self, request: int) -> int:
+            """Most tokens its client accepts."""
+            return int(state.workload.cap[request])
+
+        def priority(self, request: int) -> int:
+            """The smaller, the more urgent."""
+            return int(state.workload.priority[request])
+
+        def program(self, request: int) -> int:
+            """The program it is a part of."""
+            return int(state.workload.program[request])
+
+        def label(self, request: int) -> str:
+            """What the load calls it."""
+            label = int(state.workload.label[request])
+            return state.workload.labels[label] if label >= 0 else ""
+
+        def slo(self, request: int) -> int:
+            """Its SLO class."""
+            return int(state.workload.slo[request])
+
+        def generated(self, request: int) -> int:
+            """Tokens it has got so far."""
+            return state.generated[request]
+
+        def computed(self, request: int) -> int:
+            """Tokens of it in memory at the boundary."""
+            return state.computed[request] - engine.given.get(request, 0)
+
+        def preemptions(self, request: int) -> int:
+            """How often it lost its memory."""
+            return state.preemptions[request]
+
+    return View()

@@ -9,7 +9,7 @@ from itertools import pairwise
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.plain import PlainInstance
 from makespan.serving.engine.plain_view import State
-from makespan.serving.policy import Move, Policy, Router
+from makespan.serving.policy import EngineView, FleetView, Move, Policy, Router
 from makespan.serving.settings import Elastic, EngineSettings, Migration
 from makespan.serving.workload import Workload
 
@@ -27,6 +27,47 @@ class Transfer:
     stage: int = 1
     last: bool = False
     """Whether it has left its source."""
+
+
+def view_of(fleet: Reference) -> FleetView:
+    """What a router gets of a fleet: an object without any state of its own."""
+
+    class View:
+        """The fleet as routers see it."""
+
+        __slots__ = ()
+
+        @property
+        def now(self) -> int:
+            """The time of the decision."""
+            return fleet.now
+
+        @property
+        def engines(self) -> Sequence[EngineView]:
+            """All engines by index."""
+            return [engine.view for engine in fleet.engines]
+
+        @property
+        def open(self) -> Sequence[int]:
+            """Engines that take requests."""
+            return fleet.open
+
+        @property
+        def starting(self) -> Sequence[int]:
+            """Engines that do not serve yet."""
+            return fleet.starting
+
+        @property
+        def draining(self) -> Sequence[int]:
+            """Engines that will be switched off."""
+            return fleet.draining
+
+        @property
+        def moving(self) -> Sequence[int]:
+            """Requests on their way from one engine to another."""
+            return [transfer.request for transfer in fleet.transfers]
+
+    return View()
 
 
 class Reference:
@@ -67,6 +108,7 @@ class Reference:
         self.serves = [first] * len(self.engines)
         self.powered = [0] * len(self.engines)
         self.asked = first
+        self.view = view_of(self)
 
     @property
     def open(self) -> Sequence[int]:
@@ -82,11 +124,6 @@ class Reference:
     def draining(self) -> Sequence[int]:
         """Engines that will be switched off."""
         return [i for i, state in enumerate(self.power) if state == "draining"]
-
-    @property
-    def moving(self) -> Sequence[int]:
-        """Requests on their way from one engine to another."""
-        return [t.request for t in self.transfers]
 
     def run(self) -> Reference:
         """Serve everything."""
@@ -109,16 +146,16 @@ class Reference:
                 if engine.flight and engine.now == time:
                     done += engine.commit()
             for request in sorted(done):
-                self.router.finished(request, self)
+                self.router.finished(request, self.view)
             for request in [r for r in self.unsent if self.ready(r) == time]:
                 del self.unsent[request]
                 state.arrival[request] = time
-                index = self.router.route(request, self)
+                index = self.router.route(request, self.view)
                 state.engine[request] = index
                 engine = self.engines[index]
                 if workload.prompt[request] + workload.cap[request] > engine.longest:
                     self.refused.append(request)
-                    self.router.finished(request, self)
+                    self.router.finished(request, self.view)
                 else:
                     engine.arrive(request)
             for index in self.starting:
@@ -133,7 +170,7 @@ class Reference:
                     self.advance(transfer)
             for engine in self.engines:
                 if not engine.flight and (
-                    engine.load
+                    engine.view.load
                     or engine.pins
                     or engine.ending
                     or engine.incoming
@@ -144,7 +181,7 @@ class Reference:
                     engine.schedule()
                     for request in engine.dropped:
                         self.dropped.append(request)
-                        self.router.finished(request, self)
+                        self.router.finished(request, self.view)
                     engine.dropped = []
         for index, state_of in enumerate(self.power):
             if state_of != "off":
@@ -157,7 +194,7 @@ class Reference:
 
     def active(self) -> bool:
         """Whether there is anything left to serve."""
-        return bool(self.coming() or self.transfers or any(e.load for e in self.engines))
+        return bool(self.coming() or self.transfers or any(e.view.load for e in self.engines))
 
     def ready(self, request: int) -> int | None:
         """When a request is sent, as far as that is known."""
@@ -172,14 +209,14 @@ class Reference:
 
     def poll(self) -> None:
         """Ask the router what to move, and whether to switch engines on or off."""
-        for move in self.router.migrate(self):
+        for move in self.router.migrate(self.view):
             self.begin(move)
         for index in self.draining:
-            if not self.engines[index].load and self.idle(self.engines[index]):
+            if not self.engines[index].view.load and self.idle(self.engines[index]):
                 self.off(index, self.now)
         if self.elastic is None:
             return
-        wanted = self.router.scale(self)
+        wanted = self.router.scale(self.view)
         if wanted is None:
             return
         off = [i for i, state in enumerate(self.power) if state == "off"]

@@ -38,7 +38,7 @@ def squeeze(engine: Instance) -> tuple[int, list[int]]:
                 continue
             loser = next(reversed(engine.batch))
             if victim:
-                loser = victim(list(engine.batch), engine)
+                loser = victim(list(engine.batch), engine.view)
             engine.preempt(loser, int(loser in served))
             served.discard(loser)
             if loser == request:

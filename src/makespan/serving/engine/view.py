@@ -1,4 +1,9 @@
-"""What a policy sees of an engine; see :class:`makespan.serving.policy.EngineView`."""
+"""What a policy sees of an engine; see :class:`makespan.serving.policy.EngineView`.
+
+An engine knows the length of every output. Policies and routers are therefore not handed the
+engine but an object whose attributes are what the protocol names, and answers that are functions
+with the engine's state in their cells: no chain of attributes leads from it to a length.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,8 @@ from makespan.serving.engine.requests import Requests
 from makespan.serving.settings import EngineSettings
 
 
-class InstanceView:
-    """An engine as policies and routers see it.
+class Viewed:
+    """The state of an engine that its view tells of.
 
     Attributes
     ----------
@@ -40,90 +45,123 @@ class InstanceView:
     glide: Glide | None
     in_flight: bool
     look: Callable[[int], None]
+    view: View
+
+
+class View:
+    """An engine as policies and routers see it; methods are functions made for the engine."""
+
+    __slots__ = (
+        "_free_blocks",
+        "_load",
+        "_now",
+        "arrival",
+        "block_size",
+        "cap",
+        "computed",
+        "generated",
+        "index",
+        "label",
+        "max_num_batched_tokens",
+        "max_num_seqs",
+        "preemptions",
+        "priority",
+        "program",
+        "prompt",
+        "running",
+        "slo",
+        "total_blocks",
+        "waiting",
+    )
+
+    def __init__(self, engine: Viewed) -> None:
+        requests, settings = engine.requests, engine.settings
+        workload, memory, cohort = requests.workload, engine.memory, engine.cohort
+        batch, queue, fresh, given = engine.batch, engine.queue, engine.fresh, engine.given
+        index, look = engine.index, engine.look
+        arrivals, prompts, caps = requests.arrival, requests.prompt, requests.cap
+        generated_of, computed_of = requests.generated, requests.computed
+        preemptions_of = requests.preemptions
+
+        def now() -> int:
+            return engine.now
+
+        def load() -> int:
+            return len(batch) + len(queue) + len(fresh)
+
+        def free_blocks() -> int:
+            if engine.glide:
+                look(index)
+            return memory.free
+
+        def running() -> Sequence[int]:
+            return list(batch)
+
+        def waiting() -> Sequence[int]:
+            return [*queue, *fresh]
+
+        def arrival(request: int) -> int:
+            return arrivals[request]
+
+        def prompt(request: int) -> int:
+            return prompts[request]
+
+        def cap(request: int) -> int:
+            return caps[request]
+
+        def priority(request: int) -> int:
+            return int(workload.priority[request])
+
+        def program(request: int) -> int:
+            return int(workload.program[request])
+
+        def label(request: int) -> str:
+            place = int(workload.label[request])
+            return workload.labels[place] if place >= 0 else ""
+
+        def slo(request: int) -> int:
+            return int(workload.slo[request])
+
+        def generated(request: int) -> int:
+            if engine.glide:
+                look(index)
+            base = cohort.base.get(request)
+            if base is None:
+                return generated_of[request]
+            coming = engine.in_flight and request not in engine.late
+            return base + cohort.steps + 1 - coming - prompts[request]
+
+        def computed(request: int) -> int:
+            if engine.glide:
+                look(index)
+            base = cohort.base.get(request)
+            if base is None:
+                return computed_of[request] - given.get(request, 0)
+            return base + cohort.steps
+
+        def preemptions(request: int) -> int:
+            return preemptions_of[request]
+
+        self.index, self.block_size, self.total_blocks = index, engine.block_size, memory.total
+        self.max_num_seqs = settings.max_num_seqs
+        self.max_num_batched_tokens = settings.max_num_batched_tokens
+        self._now, self._load, self._free_blocks = now, load, free_blocks
+        self.running, self.waiting = running, waiting
+        self.arrival, self.prompt, self.cap, self.priority = arrival, prompt, cap, priority
+        self.program, self.label, self.slo = program, label, slo
+        self.generated, self.computed, self.preemptions = generated, computed, preemptions
+
+    @property
+    def now(self) -> int:
+        """The boundary between two steps that the view shows."""
+        return self._now()
 
     @property
     def load(self) -> int:
         """Requests running and waiting."""
-        return len(self.batch) + len(self.queue) + len(self.fresh)
-
-    @property
-    def max_num_seqs(self) -> int:
-        """Sequences that may run at a time."""
-        return self.settings.max_num_seqs
-
-    @property
-    def max_num_batched_tokens(self) -> int:
-        """Tokens that a step may compute."""
-        return self.settings.max_num_batched_tokens
-
-    @property
-    def total_blocks(self) -> int:
-        """KV blocks of the engine."""
-        return self.memory.total
+        return self._load()
 
     @property
     def free_blocks(self) -> int:
         """KV blocks that no request holds."""
-        if self.glide:
-            self.look(self.index)
-        return self.memory.free
-
-    def running(self) -> Sequence[int]:
-        """Requests in the batch."""
-        return list(self.batch)
-
-    def waiting(self) -> Sequence[int]:
-        """Requests in the queue."""
-        return [*self.queue, *self.fresh]
-
-    def arrival(self, request: int) -> int:
-        """When the request was sent."""
-        return self.requests.arrival[request]
-
-    def prompt(self, request: int) -> int:
-        """Tokens of its prompt."""
-        return self.requests.prompt[request]
-
-    def cap(self, request: int) -> int:
-        """Most tokens its client accepts."""
-        return self.requests.cap[request]
-
-    def priority(self, request: int) -> int:
-        """The smaller, the more urgent."""
-        return int(self.requests.workload.priority[request])
-
-    def program(self, request: int) -> int:
-        """The program it is a part of."""
-        return int(self.requests.workload.program[request])
-
-    def label(self, request: int) -> str:
-        """What the load calls it."""
-        label = int(self.requests.workload.label[request])
-        return self.requests.workload.labels[label] if label >= 0 else ""
-
-    def slo(self, request: int) -> int:
-        """Its SLO class."""
-        return int(self.requests.workload.slo[request])
-
-    def generated(self, request: int) -> int:
-        """Tokens it has got so far."""
-        if self.glide:
-            self.look(self.index)
-        base = self.cohort.base.get(request)
-        if base is None:
-            return self.requests.generated[request]
-        coming = self.in_flight and request not in self.late
-        return base + self.cohort.steps + 1 - coming - self.requests.prompt[request]
-
-    def computed(self, request: int) -> int:
-        """Tokens of it in memory at the boundary."""
-        if self.glide:
-            self.look(self.index)
-        base = self.cohort.base.get(request)
-        if base is None:
-            return self.requests.computed[request] - self.given.get(request, 0)
-        return base + self.cohort.steps
-
-    def preemptions(self, request: int) -> int:
-        """How often it lost its memory."""
-        return self.requests.preemptions[request]
+        return self._free_blocks()
