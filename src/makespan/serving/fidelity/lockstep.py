@@ -91,7 +91,7 @@ class _Lockstep(Fleet):
                 for request in engine.commit():
                     self._release(request, time)
                     if self.tells:
-                        self.router.finished(request, self)
+                        self.router.finished(request, self.view)
 
     def _launch(self, time: int) -> int:
         """Launch one step of every engine; when the slowest ends, NEVER if none has work."""
