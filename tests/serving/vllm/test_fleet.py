@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 from collections.abc import Callable, Sequence
 from multiprocessing import Pipe
@@ -24,7 +23,7 @@ from makespan.serving.vllm.handover import Handing, Outcome
 from makespan.serving.vllm.tokens import Tokens
 from makespan.serving.vllm.worker import Place
 from makespan.serving.workload import PICOSECONDS, Workload
-from tests.serving.vllm.toy import VOCABULARY, ToyEngine, answer, hire
+from tests.serving.vllm.toy import VOCABULARY, Threads, ToyEngine, answer
 
 MS = PICOSECONDS // 1000
 LIMITS = EngineSettings(blocks=200, block_size=4, max_num_batched_tokens=64, max_num_seqs=8)
@@ -48,17 +47,17 @@ def run(
     time_limit: float | None = 20.0,
     prompts: Sequence[Sequence[int]] | None = None,
 ) -> FleetRun:
-    """Serve a workload by engines in threads."""
-    ends, ready, threads = zip(*(hire(engine) for engine in engines), strict=True)
+    """Serve a workload by engines in threads; nothing is left in their memory."""
+    crew = Threads(engines)
     try:
-        serving = Serving(workload, ends, ready, router, handing or Handing(), prompts)
-        return serving.run(time_limit)
+        found = Serving(workload, crew, router, handing or Handing(), prompts).run(time_limit)
+        for k in list(crew.ends):
+            crew.say(k, say.Forget())  # the toy looks at what is left
+            while not isinstance(crew.hear(k), say.Forgotten):
+                pass
+        return found
     finally:
-        for end, thread in zip(ends, threads, strict=True):
-            with contextlib.suppress(OSError):
-                end.send(say.Quit())
-            thread.join(5)
-            end.close()
+        crew.close()
 
 
 def plain(workload: Workload) -> tuple[tuple[int, ...], ...]:
@@ -190,7 +189,7 @@ def test_waiting_request_is_handed_over_at_once() -> None:
 def test_full_target_refuses() -> None:
     """The request stays where it is, and its answer suffers nothing."""
     narrow = EngineSettings(blocks=200, block_size=4, max_num_batched_tokens=64, max_num_seqs=1)
-    work = load((0, 10, 40), (0, 10, 60))
+    work = load((0, 10, 40), (0, 10, 400))
 
     class Apart(Restless):
         def route(self, request: int, fleet: FleetView) -> int:
@@ -254,18 +253,16 @@ def test_nothing_that_happens_changes_a_word(seed: int, mode: str, dropping: boo
 def test_run_that_takes_too_long_is_cut() -> None:
     """What was said is kept, and the same engines serve the next load."""
     engine = ToyEngine(LIMITS, pause=0.005)
-    end, ready, thread = hire(engine)
-    cut = Serving(load((0, 5, 500), (10**15, 4, 1)), [end], [ready], Router(), Handing()).run(0.1)
+    crew = Threads([engine])
+    cut = Serving(load((0, 5, 500), (10**15, 4, 1)), crew, Router(), Handing()).run(0.1)
     assert cut.record.fate.tolist() == [Fate.UNFINISHED, Fate.UNFINISHED]
     assert 0 < len(cut.answers[0]) < 100
     assert not cut.answers[1]
-    again = Serving(load((0, 5, 3)), [end], [ready], Router(), Handing()).run(10.0)
+    again = Serving(load((0, 5, 3)), crew, Router(), Handing()).run(10.0)
     assert again.record.finished.all()
     assert engine.served is not None
     assert engine.served.count == 1
-    end.send(say.Quit())
-    thread.join(5)
-    assert not thread.is_alive()
+    crew.close()
 
 
 def test_view_shows_what_was_reported() -> None:
@@ -299,22 +296,15 @@ def test_view_shows_what_was_reported() -> None:
 
 def test_engine_that_fails_says_why() -> None:
     """What it said last is the error."""
+    crew = Threads([ToyEngine(LIMITS)])
     ours, theirs = Pipe()
+    real, crew.ends[0] = crew.ends[0], ours
     theirs.send(say.Forgotten())
     theirs.send(say.Failed("out of memory", "take less"))
-    _, ready, _ = hire(ToyEngine(LIMITS))
     with pytest.raises(EngineError, match=r"engine 0: out of memory \(take less\)"):
-        Serving(load((0, 5, 3)), [ours], [ready], Router(), Handing()).run(5.0)
-
-
-def test_engine_that_dies_is_missed() -> None:
-    """Its closed pipe ends the run with an error."""
-
-    def die(engine: ToyEngine) -> None:
-        raise EOFError
-
-    with pytest.raises(EngineError, match="engine 0 ended without a word"):
-        run(load((0, 5, 3)), [ToyEngine(LIMITS, before_step=die)], Router())
+        Serving(load((0, 5, 3)), crew, Router(), Handing()).run(5.0)
+    real.close()
+    crew.close()
 
 
 def test_router_that_names_no_engine_is_told() -> None:

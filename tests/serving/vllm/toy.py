@@ -6,19 +6,23 @@ reorders a token anywhere says something else from there on.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from types import SimpleNamespace
 from typing import Any
 
+from makespan.core.errors import EngineError
 from makespan.serving.settings import EngineSettings
+from makespan.serving.vllm import messages as say
 from makespan.serving.vllm.messages import Ready
-from makespan.serving.vllm.worker import Desk, serve
+from makespan.serving.vllm.processes import EngineLostError
+from makespan.serving.vllm.worker import Desk, Stepping, serve
 from makespan.serving.workload import Workload
 
 VOCABULARY = (0, 50_000)
@@ -76,6 +80,8 @@ class ToyEngine:
         self.lost: list[str] = []
         self.dropped: list[Any] = []
         self._queue: deque[tuple[str, _Sequence]] = deque()
+        self._held: dict[str, int] = {}
+        self._key: dict[str, str] = {}
         self.steps = 0
         self.served: Workload | None = None
 
@@ -88,6 +94,7 @@ class ToyEngine:
         """Nothing is cached; all requests must be gone."""
         assert not self._batch
         assert not self._queue
+        assert self.free_blocks == self.settings.blocks, "something is held for nobody"
 
     def now(self) -> int:
         """The clock."""
@@ -122,8 +129,37 @@ class ToyEngine:
 
     @property
     def free_blocks(self) -> int:
-        """Blocks that no sequence of the batch takes."""
-        return self.settings.blocks - sum(self.blocks(s) for s in self._batch.values())
+        """Blocks that no sequence of the batch takes and that are held for none."""
+        used = sum(self.blocks(s) for s in self._batch.values())
+        return self.settings.blocks - used - sum(map(self._spare, self._held))
+
+    def reserve(self, key: str, tokens: int) -> bool:
+        """Hold blocks; the toy has no prefix cache, so that they are all empty."""
+        blocks, before = -(-tokens // self.settings.block_size), self._held.get(key, 0)
+        if blocks - before > self.free_blocks:
+            return False
+        self._held[key] = max(blocks, before)
+        return True
+
+    def tie(self, name: str, key: str) -> None:
+        """The sequence takes what is held."""
+        assert key in self._held
+        self._key[name] = key
+
+    def release(self, key: str) -> None:
+        """End of a hold."""
+        del self._held[key]
+        self._key = {name: other for name, other in self._key.items() if other != key}
+
+    def _spare(self, key: str) -> int:
+        """Blocks held that no sequence of the batch has."""
+        own = sum(self.blocks(s) for name, s in self._batch.items() if self._key.get(name) == key)
+        return max(self._held[key] - own, 0)
+
+    def _room(self, name: str) -> int:
+        """Blocks that a waiting sequence can have."""
+        key = self._key.get(name)
+        return self.free_blocks + (self._spare(key) if key in self._held else 0)
 
     def preempt_last(self) -> None:
         """Take the memory of the one admitted last."""
@@ -153,7 +189,7 @@ class ToyEngine:
         while (
             self._queue
             and len(self._batch) < settings.max_num_seqs
-            and self.blocks(self._queue[0][1]) < self.free_blocks
+            and self.blocks(self._queue[0][1]) < self._room(self._queue[0][0])
         ):
             own, sequence = self._queue.popleft()
             self._batch[own] = sequence
@@ -187,18 +223,100 @@ class ToyEngine:
         return [plan], outputs
 
 
-def hire(engine: ToyEngine) -> tuple[Connection, Ready, threading.Thread]:
-    """An engine at work in a thread: the fleet's end of its pipe, and what it said first."""
-    ours, theirs = Pipe()
+Toy = Stepping | Callable[[], Stepping] | str
+"""An engine, what makes one, or a sentence to fail with."""
 
-    def work() -> None:
+
+class Threads:
+    """A crew of toy engines in threads; see :class:`makespan.serving.vllm.staffing.Crew`.
+
+    Parameters
+    ----------
+    engines
+        Each as it is, if it is started once, or what makes one at every start, or a sentence to
+        fail with.
+    on
+        How many are on from the beginning.
+    """
+
+    def __init__(self, engines: Sequence[Toy], on: int | None = None) -> None:
+        self.ends: dict[int, Connection] = {}
+        self.ready: dict[int, say.Ready] = {}
+        self.threads: list[threading.Thread] = []
+        self.started: list[int] = []
+        self._engines = engines
+        for k in range(len(engines) if on is None else on):
+            self.start(k)
+            self.loaded(k, self.hear(k))
+        self.started.clear()
+
+    @property
+    def count(self) -> int:
+        """All that there are."""
+        return len(self._engines)
+
+    def start(self, k: int) -> None:
+        """Begin to work."""
+        chosen = self._engines[k]
+        engine = chosen() if callable(chosen) else chosen
+        ours, theirs = Pipe()
+
+        def work() -> None:
+            try:
+                if isinstance(engine, str):
+                    theirs.send(say.Failed(engine))
+                    return
+                theirs.send(Ready(engine.settings, engine.max_model_len, engine.vocabulary, "toy"))
+                serve(theirs, Desk(engine))
+            except (EOFError, OSError):
+                pass
+            finally:
+                theirs.close()
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self.ends[k] = ours
+        self.threads.append(thread)
+        self.started.append(k)
+
+    def loaded(self, k: int, answer: say.Answer) -> None:
+        """Note the first words."""
+        assert isinstance(answer, Ready)
+        self.ready[k] = answer
+
+    def hear(self, k: int) -> say.Answer:
+        """The next words."""
         try:
-            serve(theirs, Desk(engine))
-        except (EOFError, OSError):
-            pass
-        finally:
-            theirs.close()
+            answer: say.Answer = self.ends[k].recv()
+        except (EOFError, OSError) as error:
+            raise EngineLostError(f"engine {k} ended without a word") from error
+        if isinstance(answer, say.Failed):
+            raise EngineError(f"engine {k}: {answer.sentence}", hint=answer.hint)
+        return answer
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return ours, Ready(engine.settings, engine.max_model_len, engine.vocabulary, "toy"), thread
+    def say(self, k: int, order: say.Order) -> None:
+        """Tell an engine something."""
+        with contextlib.suppress(OSError):
+            self.ends[k].send(order)
+
+    def dismiss(self, k: int) -> None:
+        """Tell it to end."""
+        self.say(k, say.Quit())
+        self.bury(k)
+
+    def gone(self, k: int) -> bool:
+        """Threads are of no further interest."""
+        return k not in self.ends
+
+    def bury(self, k: int) -> None:
+        """Its pipe is closed."""
+        self.ready.pop(k, None)
+        self.ends.pop(k).close()
+
+    def close(self) -> None:
+        """End all; none is left."""
+        for k in list(self.ends):
+            self.dismiss(k)
+        for thread in self.threads:
+            thread.join(5)
+            assert not thread.is_alive()

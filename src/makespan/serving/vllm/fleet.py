@@ -6,36 +6,29 @@ a step was planned, and when its tokens were there, as the engine's process read
 token through the pipe is in no latency.
 
 All decisions between engines rest on their last reports; see
-:mod:`makespan.serving.vllm.fleet_view`. ``Router.scale`` is not asked: an engine takes seconds to
-load.
+:mod:`makespan.serving.vllm.fleet_view`. Engines may be started, stopped and lost during a run; see
+:mod:`makespan.serving.vllm.staffing`. The requests of one that dies are sent to others, which
+compute again what it had computed.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from makespan.core.errors import EngineError, OptionError
+from makespan.core.errors import OptionError
 from makespan.serving.policies.catalogue import policy_maker
 from makespan.serving.policy import Policy, Router
-from makespan.serving.settings import EngineSettings
-from makespan.serving.vllm import messages as say
+from makespan.serving.settings import Elastic, EngineSettings
 from makespan.serving.vllm.adapter import version
-from makespan.serving.vllm.fleet_run import FleetRun, Serving, hear
+from makespan.serving.vllm.fleet_run import SILENCE, FleetRun, Serving
 from makespan.serving.vllm.handover import Handing
+from makespan.serving.vllm.processes import Processes
 from makespan.serving.vllm.worker import NamedPolicy, Place, Setup, work
 from makespan.serving.workload import Workload
-
-START_LIMIT = 600.0
-"""Seconds after which an engine that has not loaded is given up."""
-
-_GOODBYE = 30.0
-"""Seconds that an engine gets to end by itself."""
 
 
 def run_fleet(
@@ -50,6 +43,7 @@ def run_fleet(
     max_model_len: int | None = None,
     policy: str | Callable[[], Policy] | None = None,
     dtype: str = "bfloat16",
+    elastic: Elastic | None = None,
     time_limit: float | None = None,
     seed: int = 0,
 ) -> FleetRun:
@@ -70,7 +64,7 @@ def run_fleet(
     OptionError
         If vLLM cannot run with the settings.
     EngineError
-        If an engine fails.
+        If an engine fails and says why, or none is left.
     """
     if isinstance(policy, str):
         policy_maker(policy, workload)  # an unknown name is told before engines are loaded
@@ -82,6 +76,7 @@ def run_fleet(
         max_model_len=max_model_len,
         policy=NamedPolicy(policy, workload, seed) if isinstance(policy, str) else policy,
         dtype=dtype,
+        elastic=elastic,
     ) as fleet:
         return fleet.run(workload, router=router, handing=handing, time_limit=time_limit)
 
@@ -95,19 +90,19 @@ class RealFleet:
     Parameters
     ----------
     engines
-        Their number.
+        Their number; with ``elastic`` the most that there may be.
     places
         Where each runs, and how fast; one :class:`Place` per engine.
     policy
         Makes the policy of a run in the process of each engine: a class or a function of a module,
         or something else that can be pickled. vLLM's scheduler as it is if None.
+    elastic
+        Lets ``Router.scale`` start and stop engines; its ``startup`` counts for nothing, a real one
+        takes what it takes. None: all are on.
+    silence
+        Seconds after which an engine that has requests and says nothing is taken for dead.
     model, settings, max_model_len, dtype
         As of :class:`makespan.serving.vllm.real.RealEngine`.
-
-    Attributes
-    ----------
-    processes
-        The engines' processes, by index.
     """
 
     def __init__(
@@ -120,6 +115,8 @@ class RealFleet:
         max_model_len: int | None = None,
         policy: Callable[[], Policy] | None = None,
         dtype: str = "bfloat16",
+        elastic: Elastic | None = None,
+        silence: float = SILENCE,
     ) -> None:
         version()
         if engines < 1:
@@ -127,26 +124,23 @@ class RealFleet:
         where = list(places) if places is not None else [Place()] * engines
         if len(where) != engines:
             raise OptionError(f"{len(where)} places for {engines} engines")
+        if elastic is not None and elastic.initial > engines:
+            raise OptionError(f"{elastic.initial} of {engines} engines on at the beginning")
         self._caching = settings.enable_prefix_caching
-        self._ends: list[Connection] = []
-        self.processes: list[multiprocessing.process.BaseProcess] = []
-        spawning = multiprocessing.get_context("spawn")
+        self._elastic, self._silence = elastic, silence
+        self._crew = Processes(
+            [Setup(model, settings, max_model_len, dtype, policy, place) for place in where], work
+        )
         try:
-            for k, place in enumerate(where):
-                ours, theirs = spawning.Pipe()
-                setup = Setup(model, settings, max_model_len, dtype, policy, place)
-                process = spawning.Process(
-                    target=work, args=(theirs, setup), name=f"engine {k}", daemon=True
-                )
-                process.start()
-                # With our copy of their end closed, a process that dies is heard.
-                theirs.close()
-                self._ends.append(ours)
-                self.processes.append(process)
-            self._ready = self._await_ready()
+            self._muster()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def processes(self) -> Mapping[int, BaseProcess]:
+        """The process that each engine has, or had last, by index."""
+        return self._crew.processes
 
     def __enter__(self) -> Self:
         return self
@@ -161,21 +155,7 @@ class RealFleet:
 
     def close(self) -> None:
         """End all processes; one that does not end by itself is killed."""
-        for end in self._ends:
-            try:
-                end.send(say.Quit())
-            except OSError:
-                continue
-        patience = time.monotonic() + _GOODBYE
-        for process in self.processes:
-            process.join(max(patience - time.monotonic(), 0.0))
-            if process.is_alive():
-                process.kill()
-                process.join()
-        for end in self._ends:
-            end.close()
-        self._ends.clear()
-        self.processes.clear()
+        self._crew.close()
 
     def run(
         self,
@@ -187,6 +167,9 @@ class RealFleet:
         prompts: Sequence[Sequence[int]] | None = None,
     ) -> FleetRun:
         """Serve a workload in real time, from empty prefix caches.
+
+        Before the clock starts, engines that are on at the beginning and are missing, because they
+        died or were stopped in a run before, are started again.
 
         Parameters
         ----------
@@ -207,22 +190,22 @@ class RealFleet:
                 "live hand-over computes ahead into the prefix cache, which is off",
                 hint="set enable_prefix_caching, or hand over with mode='blocking'",
             )
-        serving = Serving(workload, self._ends, self._ready, router, handing, prompts)
+        self._muster()
+        serving = Serving(
+            workload, self._crew, router, handing, prompts, self._elastic, self._silence
+        )
         return serving.run(time_limit)
 
-    def _await_ready(self) -> list[say.Ready]:
-        patience = time.monotonic() + START_LIMIT
-        found: dict[int, say.Ready] = {}
-        while len(found) < len(self._ends):
-            # Of several, the first that fails is heard, whoever else is still loading.
-            loading = [end for k, end in enumerate(self._ends) if k not in found]
-            heard = wait(loading, max(patience - time.monotonic(), 0.0))
-            if not heard:
-                lost = next(k for k in range(len(self._ends)) if k not in found)
-                raise EngineError(f"engine {lost} has not loaded within {START_LIMIT:g} s")
-            for k, end in enumerate(self._ends):
-                if end in heard:
-                    answer = hear(end, k)
-                    assert isinstance(answer, say.Ready)
-                    found[k] = answer
-        return [found[k] for k in range(len(self._ends))]
+    def _muster(self) -> None:
+        """Have those engines on that are on at the beginning of a run, and no other."""
+        crew = self._crew
+        first = self._elastic.initial if self._elastic else crew.count
+        for k in list(crew.ends):
+            if k not in crew.ready or not crew.processes[k].is_alive():
+                crew.bury(k)
+            elif k >= first:
+                crew.dismiss(k)
+        missing = [k for k in range(first) if k not in crew.ends]
+        for k in missing:
+            crew.start(k)
+        crew.await_ready(missing)

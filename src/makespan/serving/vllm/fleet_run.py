@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from makespan.core.errors import EngineError
 from makespan.serving.policy import Router
 from makespan.serving.record import Record
+from makespan.serving.settings import Elastic
 from makespan.serving.vllm import messages as say
 from makespan.serving.vllm.arrivals import Arrivals
 from makespan.serving.vllm.book import Book
 from makespan.serving.vllm.fleet_view import RemoteEngine, Requests
 from makespan.serving.vllm.handover import Handing, Handovers, Migration
+from makespan.serving.vllm.processes import EngineLostError
 from makespan.serving.vllm.real import first_arrival
+from makespan.serving.vllm.staffing import Crew, EngineChange, Staffing
 from makespan.serving.vllm.tokens import Tokens
 from makespan.serving.workload import PICOSECONDS, Workload
+
+SILENCE: Final = 600.0
+"""Seconds without a word after which an engine that has requests is taken for dead. A step takes
+milliseconds to seconds; on a processor that others use, far longer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +42,31 @@ class FleetRun:
         The tokens that each request got.
     migrations
         Requests moved, and moves that came to nothing.
+    changes
+        Engines that were started, stopped or lost, in order.
+    powered
+        Picoseconds that engines were on, loading among them, all added up.
     """
 
     record: Record
     answers: tuple[tuple[int, ...], ...]
     migrations: tuple[Migration, ...]
+    changes: tuple[EngineChange, ...] = ()
+    powered: int = 0
+
+
+class Line(Crew, Protocol):
+    """Engines that can be spoken to."""
+
+    @property
+    def ends(self) -> Mapping[int, Any]:
+        """Connections to those that are on or loading."""
+
+    def hear(self, k: int) -> say.Answer:
+        """What an engine says next; raises ``EngineLostError`` if it is dead."""
+
+    def say(self, k: int, order: say.Order) -> None:
+        """Tell an engine something; one that is dead is missed by :meth:`hear`."""
 
 
 class Serving:
@@ -46,55 +74,68 @@ class Serving:
 
     Parameters
     ----------
-    ends
-        Connections to the engines, each of which has said that it is ready.
+    crew
+        The engines, of which at least one is ready.
     prompts
         Tokens of the prompts, if the load does not make them.
+    elastic
+        What the router may start and stop; None: nothing.
+    silence
+        Seconds after which an engine that has requests and says nothing is taken for dead.
     """
 
     def __init__(
         self,
         load: Workload,
-        ends: Sequence[Connection],
-        ready: Sequence[say.Ready],
+        crew: Line,
         router: Router,
         handing: Handing,
         prompts: Sequence[Sequence[int]] | None = None,
+        elastic: Elastic | None = None,
+        silence: float = SILENCE,
     ) -> None:
         self.requests = Requests(load)
+        ready = crew.ready
+        known = next(iter(ready.values()))
         self.engines = [
             RemoteEngine(k, one.settings, one.max_model_len, self.requests)
-            for k, one in enumerate(ready)
+            for k in range(crew.count)
+            for one in [ready.get(k, known)]
         ]
         self._load = load
-        self._ends = list(ends)
-        self._index = {id(end): k for k, end in enumerate(self._ends)}
+        self._crew = crew
         self._router = router
         self._book = Book(load)
         self._arrivals = Arrivals(load)
-        self._tokens = Tokens(load, vocabulary=_shared_vocabulary(ready))
+        self._tokens = Tokens(load, vocabulary=_shared_vocabulary(list(ready.values())))
         self._prompts: dict[int, list[int]] = {}
         if prompts is not None:
             self._prompts.update((r, list(prompt)) for r, prompt in enumerate(prompts))
         self._handovers = Handovers(self, handing)
         self._instance = np.full(load.count, -1, dtype=np.int64)
-        self._name = f"{len(ends)} x {ready[0].name}"
+        self._name = f"{crew.count} x {known.name}"
         self._zero = 0
+        self._begin = first_arrival(load)
+        self._staffing = Staffing(crew, self._begin, elastic)
+        self._silence = round(silence * PICOSECONDS)
+        self._heard = [self._begin] * crew.count
+        # Requests that no open engine could be found for, while one is being started.
+        self._stranded: list[int] = []
 
     @property
     def open(self) -> Sequence[int]:
-        """Engines that take requests: all."""
-        return range(len(self.engines))
+        """Engines that take requests."""
+        return self._staffing.open
 
     @property
     def starting(self) -> Sequence[int]:
-        """Engines that do not serve yet: none."""
-        return ()
+        """Engines that do not serve yet."""
+        return self._staffing.starting
 
     @property
     def draining(self) -> Sequence[int]:
-        """Engines being emptied: none."""
-        return ()
+        """Engines being emptied."""
+        return self._staffing.draining
 
     @property
     def moving(self) -> Sequence[int]:
@@ -116,15 +157,17 @@ class Serving:
             for due, r in self._arrivals.until(self.now):
                 self._send(due, r)
             if poll is not None and next_poll is not None and self.now >= next_poll:
-                for move in self._router.migrate(self):
-                    self._handovers.begin(move)
+                self._poll()
                 next_poll = self.now + poll
             due_next = self._arrivals.next
-            if due_next is None and not any(engine.assigned for engine in self.engines):
+            if (
+                due_next is None
+                and not self._stranded
+                and not any(engine.assigned for engine in self.engines)
+            ):
                 break
-            self._listen(
-                min((t for t in (due_next, next_poll, end) if t is not None), default=None)
-            )
+            times = (due_next, next_poll, end, self._staffing.next, *self._doubts.values())
+            self._listen(min((t for t in times if t is not None), default=None))
         self._clear()
         return FleetRun(
             record=replace(
@@ -132,14 +175,43 @@ class Serving:
             ),
             answers=tuple(tuple(said) for said in self.requests.said),
             migrations=tuple(self._handovers.done),
+            changes=tuple(self._staffing.changes),
+            powered=self._staffing.power.total(self.now),
         )
 
     def order(self, engine: int, order: say.Order) -> None:
-        """Tell an engine something."""
-        try:
-            self._ends[engine].send(order)
-        except OSError as error:
-            raise EngineError(f"engine {engine} is gone: {error}") from error
+        """Tell an engine something; one that is off or dead is not there to hear it."""
+        if self.lives(engine):
+            self._crew.say(engine, order)
+
+    def lives(self, engine: int) -> bool:
+        """Whether an engine is on, as far as is known."""
+        return self._staffing.lives(engine)
+
+    def dispatch(self, request: int) -> None:
+        """Ask the router where a request goes that no living engine has.
+
+        Raises
+        ------
+        EngineError
+            If there is no engine left, or the router names one that is not open.
+        """
+        if not self.open:
+            if not self.starting:
+                raise self._nobody()
+            self._stranded.append(request)
+            return
+        engine = self._router.route(request, self)
+        if engine not in self.open:
+            raise EngineError(f"{self._router.name} sends request {request} to engine {engine}")
+        whole = int(self._load.prompt[request] + self._load.cap[request])
+        if whole > self.engines[engine].max_model_len:
+            self._book.refuse(request)
+            self._router.finished(request, self)
+            return
+        # Who has tokens already has waited its turn before.
+        first = bool(self.requests.said[request])
+        self.serve(request, engine, first=first, guarded=False)
 
     def tokens(self, request: int) -> list[int]:
         """Prompt and answer so far."""
@@ -153,6 +225,8 @@ class Serving:
         if before >= 0:
             del self.engines[before].assigned[request]
             self._book.leave(request)
+        if not self.engines[engine].assigned:
+            self._heard[engine] = self.now
         self.requests.engine[request] = engine
         self.requests.computed[request] = 0
         self.engines[engine].assigned[request] = None
@@ -169,47 +243,120 @@ class Serving:
             ),
         )
 
+    @property
+    def _doubts(self) -> dict[int, int]:
+        """When each engine that has something to do is taken for dead."""
+        return {
+            k: self._heard[k] + self._silence
+            for k, engine in enumerate(self.engines)
+            if engine.assigned and self.lives(k)
+        }
+
     def _start(self) -> None:
-        for k, end in enumerate(self._ends):
-            self.order(k, say.Forget())
-            # Of a run before this one, steps may still be on their way.
-            while not isinstance(hear(end, k), say.Forgotten):
-                pass
-        self._zero = time.perf_counter_ns() * 1000 - first_arrival(self._load)
-        for k in range(len(self._ends)):
-            self.order(k, say.Start(self._zero, self._load))
+        """Bring all engines to the same state at the same time.
+
+        Raises
+        ------
+        EngineError
+            If none is left.
+        """
+        for k in list(self.open):
+            self._crew.say(k, say.Forget())
+            try:
+                # Of a run before this one, steps may still be on their way.
+                while not isinstance(self._crew.hear(k), say.Forgotten):
+                    pass
+            except EngineLostError as error:
+                self._lost(k, _why(k, error))
+        if not self.open and not self.starting:
+            raise self._nobody()
+        self._zero = time.perf_counter_ns() * 1000 - self._begin
+        for k in self.open:
+            self._crew.say(k, say.Start(self._zero, self._load))
 
     def _send(self, due: int, r: int) -> None:
         self._book.send(r, due)
         self.requests.sent[r] = due
-        engine = self._router.route(r, self)
-        if engine not in self.open:
-            raise EngineError(f"{self._router.name} sends request {r} to engine {engine}")
-        whole = int(self._load.prompt[r] + self._load.cap[r])
-        if whole > self.engines[engine].max_model_len:
-            self._book.refuse(r)
-            self._router.finished(r, self)
-            return
-        self.serve(r, engine, first=False, guarded=False)
+        self.dispatch(r)
+
+    def _poll(self) -> None:
+        """Ask the router what to move, and whether to start or stop engines."""
+        for move in self._router.migrate(self):
+            self._handovers.begin(move)
+        used = {k for k, engine in enumerate(self.engines) if engine.assigned}
+        used |= self._handovers.ends
+        self._staffing.tidy([k for k in range(len(self.engines)) if k not in used], self.now)
+        self._staffing.scale(self._router.scale(self), self.now)
+        self._unstrand()
 
     def _listen(self, until: int | None) -> None:
         """Take in what engines say; return once they have nothing more to say for now."""
         timeout = None if until is None else max(until - self.now, 0) / PICOSECONDS
-        for end in wait(self._ends, timeout):
-            assert isinstance(end, Connection)
-            index = self._index[id(end)]
-            while end.poll():
-                self._hear(index, hear(end, index))
+        crew = self._crew
+        index = {end: k for k, end in crew.ends.items()}
+        for end in wait(list(index), timeout):
+            k = index[end]
+            while crew.ends.get(k) is end and end.poll():
+                self._heard[k] = self.now
+                self._hear(k)
+        for k, doubt in self._doubts.items():
+            if self.now >= doubt:
+                self._lost(k, f"it has said nothing for {self._silence / PICOSECONDS:g} s")
+        self._staffing.tidy((), self.now)
+        self._unstrand()
 
-    def _hear(self, index: int, answer: say.Answer) -> None:
-        if isinstance(answer, say.Report):
-            self._step(index, answer)
+    def _hear(self, k: int) -> None:
+        starting = k in self.starting
+        try:
+            answer = self._crew.hear(k)
+        except EngineError as error:
+            if starting:
+                self._staffing.failed(k, self.now, _why(k, error))
+            elif isinstance(error, EngineLostError):
+                self._lost(k, _why(k, error))
+            else:
+                raise
+            return
+        if starting:
+            self._staffing.opened(k, answer, self.now)
+            self.engines[k].renewed()
+            self.order(k, say.Forget())  # what it warmed up with
+            self.order(k, say.Start(self._zero, self._load))
+        elif isinstance(answer, say.Report):
+            self._step(k, answer)
         elif isinstance(answer, say.Stopped):
-            self._handovers.stopped(index, answer)
+            self.engines[k].freed(answer.free_blocks)
+            self._handovers.stopped(k, answer)
         elif isinstance(answer, say.Refused):
-            self._handovers.refused(index, answer)
-        else:
-            raise EngineError(f"engine {index} says {type(answer).__name__} while it serves")
+            self._handovers.refused(k, answer)
+        elif not isinstance(answer, say.Forgotten):
+            raise EngineError(f"engine {k} says {type(answer).__name__} while it serves")
+
+    def _lost(self, k: int, why: str) -> None:
+        """An engine is dead: what it had is computed again elsewhere, from what is known of it."""
+        had = list(self.engines[k].assigned)
+        self._staffing.lost(k, self.now, why, len(had))
+        self.engines[k].renewed()
+        self._handovers.lost(k)
+        moving = set(self._handovers.moving)
+        for r in had:
+            if r not in moving and self.requests.engine[r] == k:
+                self.dispatch(r)
+
+    def _unstrand(self) -> None:
+        """Dispatch who found no open engine, if there is one now."""
+        if not self._stranded or (self.starting and not self.open):
+            return
+        stranded, self._stranded = self._stranded, []
+        for r in stranded:
+            self.dispatch(r)
+
+    def _nobody(self) -> EngineError:
+        told = "; ".join(str(one) for one in self._staffing.changes if one.why)
+        return EngineError(
+            f"no engine is left to serve requests: {told or 'none was on'}",
+            hint="requests that have ended are lost with the run",
+        )
 
     def _step(self, index: int, report: say.Report) -> None:
         engine, book, requests = self.engines[index], self._book, self.requests
@@ -253,23 +400,12 @@ class Serving:
         for engine in self.engines:
             for r in engine.assigned:
                 self.order(engine.index, say.Stop(r))
+        self._staffing.cut(self.now)
 
 
-def hear(end: Connection, index: int) -> say.Answer:
-    """What an engine says next.
-
-    Raises
-    ------
-    EngineError
-        If it says that it failed, or is gone.
-    """
-    try:
-        answer: say.Answer = end.recv()
-    except (EOFError, ConnectionResetError) as error:
-        raise EngineError(f"engine {index} ended without a word", hint="see its output") from error
-    if isinstance(answer, say.Failed):
-        raise EngineError(f"engine {index}: {answer.sentence}", hint=answer.hint)
-    return answer
+def _why(k: int, error: EngineError) -> str:
+    """What is known of a failure, without the engine's name."""
+    return error.message.removeprefix(f"engine {k}").lstrip(": ")
 
 
 def _shared_vocabulary(ready: Sequence[say.Ready]) -> tuple[int, int]:

@@ -70,6 +70,14 @@ class RemoteEngine:
         self._batch = report.running
         self._free = report.free_blocks
 
+    def freed(self, blocks: int) -> None:
+        """Take in that so many blocks are free after something was taken away."""
+        self._free = blocks
+
+    def renewed(self) -> None:
+        """Another process, which has nothing yet, is the engine from now on."""
+        self._batch, self._free = [], self._settings.blocks
+
     @property
     def load(self) -> int:
         """Requests running and waiting."""
@@ -82,7 +90,7 @@ class RemoteEngine:
 
     @property
     def free_blocks(self) -> int:
-        """KV blocks that no request held after the last step."""
+        """KV blocks that no request had after the last step and that were held for none."""
         return self._free
 
     @property

@@ -4,15 +4,19 @@ Llumnix (arXiv:2406.03243, section 4.2) copies a request's KV blocks in stages w
 decodes, so that its downtime is that of the last, small copy. vLLM offers no copy between engines
 here; the stages are computed instead:
 
-1. The target computes prompt and tokens said so far into its prefix cache, without answering.
-2. If the source has said more than ``lag`` tokens meanwhile, so again: what is in the cache already
-   is found there, so that each stage computes little more than what the one before missed.
+1. The target holds memory for prompt and tokens said so far and for ``lag`` more, and computes
+   them into it, without answering.
+2. If the source has said more than ``lag`` tokens meanwhile, so again: what was computed before is
+   found there, so that each stage computes little more than what the one before missed. What it
+   needs besides is held before it begins.
 3. The source stops; the tokens missing are handed over, and the target goes on at the head of its
    queue, computing those and its last partial block.
 
-Between stages nothing holds the target's blocks (Llumnix reserves them): under pressure they may be
-evicted, and the last stage takes longer. A request that ends or loses its memory meanwhile is not
-moved, neither is one for which the target has no room; at the last stage it returns to its source.
+What is held nobody else gets (:mod:`makespan.serving.vllm.holding`), so that no stage can be
+evicted before the next. It is given back when the request runs at the target, and when the
+migration is given up: because the request ends or loses its memory at the source, because the
+target lacks memory or a seat for the next stage, or because one of the two engines is lost. At the
+last stage a request that the target refuses returns to its source. Seats of the batch are not held.
 The blocking variant is the last stage alone.
 
 The words of an answer stay those of the unmoved one as far as computing a token in a prompt and in
@@ -21,6 +25,7 @@ decoding gives the same; see ``dtype`` of :class:`makespan.serving.vllm.real.Rea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, Protocol
@@ -42,7 +47,8 @@ class Handing:
     mode
         ``live`` or, for comparison, ``blocking``: the source stops first.
     lag
-        The source stops once it is at most this many tokens ahead.
+        The source stops once it is at most this many tokens ahead, for which the target holds
+        memory.
     stages
         Most stages before that; Llumnix's limit is 3 (its code, ``max_stages``).
     """
@@ -67,6 +73,7 @@ class Outcome(Enum):
     REFUSED = "the target had no room, or gave it up"
     RETURNED = "the target had no room at the last stage; the source goes on"
     BEHIND = "the target did not catch up"
+    LOST = "one of the two engines was lost"
     CUT = "the run was over before"
 
 
@@ -129,6 +136,16 @@ class Posting(Protocol):
     def serve(self, request: int, engine: int, *, first: bool, guarded: bool) -> None:
         """Have an engine go on with a request that no engine has."""
 
+    def lives(self, engine: int) -> bool:
+        """Whether an engine is on, as far as is known."""
+
+    def dispatch(self, request: int) -> None:
+        """Ask the router where a request goes that no living engine has."""
+
+    @property
+    def open(self) -> Sequence[int]:
+        """Engines that take requests."""
+
     @property
     def now(self) -> int:
         """The clock of the run."""
@@ -162,14 +179,20 @@ class Handovers:
         """Requests on their way."""
         return list(self._open)
 
+    @property
+    def ends(self) -> set[int]:
+        """Engines that take part in a migration."""
+        return {end for one in self._open.values() for end in (one.source, one.target)}
+
     def begin(self, move: Move) -> bool:
         """Start a migration; False: it cannot begin."""
         run, r, target = self._run, move.request, move.target
         if not 0 <= target < len(run.engines) or not 0 <= r < run.requests.load.count:
             raise OptionError(f"a router moves request {r} to engine {target}")
         source = run.requests.engine[r]
-        ends = {m.source for m in self._open.values()} | {m.target for m in self._open.values()}
-        if source < 0 or source == target or ends & {source, target}:
+        if source < 0 or source == target or self.ends & {source, target}:
+            return False
+        if target not in run.open or not run.lives(source):
             return False
         waits = r not in run.engines[source].running()
         under_way = not waits and not run.requests.said[r]
@@ -232,7 +255,11 @@ class Handovers:
             self._close(one, one.outcome)
         elif self._state[r] == _STOPPING and engine == one.source:
             if not answer.found:
-                self._close(one, Outcome.ENDED)
+                self._give_up(one, Outcome.ENDED)
+                return
+            if not self._run.lives(one.target):
+                self._run.serve(r, one.source, first=True, guarded=False)
+                self._close(one, Outcome.LOST)
                 return
             one.stopped = self._run.requests.latest[r]
             one.tokens = len(self._run.tokens(r))
@@ -246,14 +273,32 @@ class Handovers:
         if one is None:
             return
         if self._state[one.request] == _RESUMING:
-            self._run.serve(one.request, one.source, first=True, guarded=False)
-            self._close(one, Outcome.RETURNED)
+            if self._run.lives(one.source):
+                self._run.serve(one.request, one.source, first=True, guarded=False)
+                self._close(one, Outcome.RETURNED)
+            else:
+                self._close(one, Outcome.LOST)
+                self._run.dispatch(one.request)
         elif self._state[one.request] == _WARMING:
             self._close(one, Outcome.REFUSED)
 
-    def cut(self) -> None:
-        """The run is over."""
+    def lost(self, engine: int) -> None:
+        """An engine is dead.
+
+        What the other end of its migration holds is given up. Requests that were on their way from
+        it are dispatched anew once that end has let go of them, the others by the run.
+        """
         for one in list(self._open.values()):
+            state = self._state[one.request]
+            if engine == one.target and state != _STOPPING:  # else the source will answer
+                self._close(one, one.outcome or Outcome.LOST)
+            elif engine == one.source and state in (_WARMING, _STOPPING):
+                self._give_up(one, Outcome.LOST)
+
+    def cut(self) -> None:
+        """The run is over; what targets hold is given back."""
+        for one in list(self._open.values()):
+            self._run.order(one.target, say.Stop(one.request))
             self._close(one, one.outcome or Outcome.CUT)
 
     def _at(self, request: int, engine: int, *, source: bool) -> Migration | None:
@@ -266,7 +311,8 @@ class Handovers:
         self._reached[r] = len(tokens)
         self._state[r] = _WARMING
         priority = int(run.requests.load.priority[r])
-        run.order(one.target, say.Warm(r, tokens, run.requests.sent[r], priority))
+        order = say.Warm(r, tokens, run.requests.sent[r], priority, self._handing.lag)
+        run.order(one.target, order)
 
     def _warmed(self, one: Migration) -> None:
         one.stages += 1
@@ -276,19 +322,25 @@ class Handovers:
         elif one.stages < self._handing.stages:
             self._warm(one)
         else:
-            self._close(one, Outcome.BEHIND)
+            self._give_up(one, Outcome.BEHIND)
 
     def _stop(self, one: Migration) -> None:
         self._state[one.request] = _STOPPING
         self._run.order(one.source, say.Stop(one.request))
 
     def _give_up(self, one: Migration, outcome: Outcome) -> None:
-        """Take the warming away from the target, which may be over by now."""
+        """Take the warming away from the target, and what it holds."""
+        if not self._run.lives(one.target):
+            self._close(one, outcome)
+            return
         one.outcome = outcome
         self._state[one.request] = _CLOSING
         self._run.order(one.target, say.Stop(one.request))
 
     def _close(self, one: Migration, outcome: Outcome) -> None:
         one.outcome = outcome
-        del self._open[one.request], self._state[one.request], self._reached[one.request]
+        r = one.request
+        del self._open[r], self._state[r], self._reached[r]
         self.done.append(one)
+        if self._run.requests.engine[r] == one.source and not self._run.lives(one.source):
+            self._run.dispatch(r)

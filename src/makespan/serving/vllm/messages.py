@@ -40,7 +40,8 @@ class Serve:
     first
         Whether it goes to the head of the queue.
     guarded
-        Whether it is refused unless there is room for it at once.
+        Whether it is refused unless there is room for it at once, which then is held for it until
+        it runs.
     """
 
     request: int
@@ -54,17 +55,26 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """A sequence to be computed so that the prefix cache holds it; nothing is answered."""
+    """A sequence to be computed and then held in memory; nothing is answered.
+
+    It is held until the request is served there or :class:`Stop` is said.
+
+    Attributes
+    ----------
+    room
+        Tokens for which memory is held besides.
+    """
 
     request: int
     tokens: list[int]
     due: int
     priority: int
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A request, or its warming, to be taken away; answered by :class:`Stopped`."""
+    """A request to be taken away, or its warming with what is held; see :class:`Stopped`."""
 
     request: int
 
@@ -123,7 +133,7 @@ class Report:
     running
         The batch after the step.
     free_blocks
-        KV blocks that no request holds then.
+        KV blocks that no request has then and that are held for none.
     """
 
     begin: int
@@ -147,10 +157,13 @@ class Stopped:
     ----------
     found
         False: it had ended before.
+    free_blocks
+        As of :class:`Report`.
     """
 
     request: int
     found: bool
+    free_blocks: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from makespan.serving.vllm import contract
 from makespan.serving.vllm.adapter import demand, longest_sequence, noting, part, version
 from makespan.serving.vllm.arrivals import Arrivals
 from makespan.serving.vllm.book import Book
+from makespan.serving.vllm.holding import holding
 from makespan.serving.vllm.tokens import Tokens
 from makespan.serving.workload import PICOSECONDS, Workload
 
@@ -286,19 +287,32 @@ class RealEngine:
         waiting.remove_request(request)
         waiting.prepend_request(request)
 
+    def reserve(self, key: str, tokens: int) -> bool:
+        """Hold memory for a sequence of so many tokens; False: there is too little."""
+        blocks = -(-tokens // self.settings.block_size)
+        return bool(self.scheduler.held.reserve(key, blocks))
+
+    def tie(self, name: str, key: str) -> None:
+        """Have a waiting request take its memory from what is held, and leave it there."""
+        self.scheduler.held.tie(name, key)
+
+    def release(self, key: str) -> None:
+        """Hold no memory under a key any more."""
+        self.scheduler.held.release(key)
+
     def running(self) -> list[str]:
         """Ids of the requests in the batch, in its order."""
         return [request.request_id for request in self.scheduler.running]
 
     @property
     def free_blocks(self) -> int:
-        """KV blocks that no request holds."""
+        """KV blocks that no request has and that are held for none."""
         return int(self.scheduler.kv_cache_manager.block_pool.get_num_free_blocks())
 
     def _watched(self, cls: type | None) -> type:
         clock, plans = self.now, self._plans
         preempted: list[str] = []
-        base = noting(cls, preempted)
+        base = noting(holding(cls), preempted)
 
         class Watched(base):  # type: ignore[misc, valid-type]
             """The scheduler, with a note of each plan."""

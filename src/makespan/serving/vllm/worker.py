@@ -128,12 +128,21 @@ class Stepping(Protocol):
     def hurry(self, name: str) -> None:
         """Move a waiting request to the head of the queue."""
 
+    def reserve(self, key: str, tokens: int) -> bool:
+        """Hold memory for a sequence; False: there is too little."""
+
+    def tie(self, name: str, key: str) -> None:
+        """Have a waiting request take its memory from what is held, and leave it there."""
+
+    def release(self, key: str) -> None:
+        """Hold no memory under a key any more, if any was."""
+
     def running(self) -> list[str]:
         """Engine's ids of the batch."""
 
     @property
     def free_blocks(self) -> int:
-        """KV blocks that no request holds."""
+        """KV blocks that no request has and that are held for none."""
 
 
 class Desk:
@@ -145,6 +154,7 @@ class Desk:
         self._request: dict[str, int] = {}
         self._name: dict[int, str] = {}
         self._warming: set[str] = set()
+        self._held: set[int] = set()
 
     @property
     def busy(self) -> bool:
@@ -156,25 +166,26 @@ class Desk:
         if isinstance(order, say.Forget):
             for name in list(self._request):
                 self._withdraw(name)
+            for r in list(self._held):
+                self._release(r)
             self._engine.forget()
             return say.Forgotten()
         if isinstance(order, say.Start):
             self._engine.start(order.zero, order.workload)
         elif isinstance(order, say.Serve):
-            if order.guarded and not self._room(len(order.tokens)):
-                return say.Refused(order.request)
+            if order.guarded:
+                return self._take_in(order, len(order.tokens) + 1, order.output)
             name = self._submit(order, order.output)
             if order.first:
                 self._engine.hurry(name)
         elif isinstance(order, say.Warm):
-            if not self._room(len(order.tokens)):
-                return say.Refused(order.request)
-            self._warming.add(self._submit(order, 1))
+            return self._take_in(order, len(order.tokens) + 1 + order.room, 1)
         elif isinstance(order, say.Stop):
             name = self._name.get(order.request, "")
             if name:
                 self._withdraw(name)
-            return say.Stopped(order.request, bool(name))
+            self._release(order.request)
+            return say.Stopped(order.request, bool(name), self._engine.free_blocks)
         return None
 
     def step(self) -> say.Report:
@@ -208,10 +219,13 @@ class Desk:
             warming_it = name in self._warming
             if tokens and not warming_it:
                 said.append((r, tokens))
+                self._release(r)  # it runs, and its memory is its own
             if output.finished:
                 given_up = output.outputs[0].finish_reason == "abort"
                 (dropped if given_up else warmed if warming_it else ended).append(r)
                 self._forget(name)
+                if given_up:
+                    self._release(r)
         running = [self._request[n] for n in engine.running() if n not in self._warming]
         return say.Report(
             begun,
@@ -241,12 +255,30 @@ class Desk:
         del self._name[self._request.pop(name)]
         self._warming.discard(name)
 
-    def _room(self, tokens: int) -> bool:
-        """Whether a sequence can run at once: a seat, and memory for it and a token more."""
-        settings = self._engine.settings
-        blocks = -(-(tokens + 1) // settings.block_size)
-        seats = settings.max_num_seqs - len(self._request)
-        return seats > 0 and blocks <= self._engine.free_blocks
+    def _release(self, r: int) -> None:
+        if r in self._held:
+            self._held.discard(r)
+            self._engine.release(str(r))
+
+    def _take_in(self, order: say.Serve | say.Warm, tokens: int, output: int) -> say.Answer | None:
+        """Take in a request on its way if there is a seat, and memory for so many tokens.
+
+        That memory is held from now on, so that the request runs with the next step: it goes to the
+        head of the queue.
+        """
+        r = order.request
+        if len(self._request) >= self._engine.settings.max_num_seqs or not self._engine.reserve(
+            str(r), tokens
+        ):
+            self._release(r)
+            return say.Refused(r)
+        self._held.add(r)
+        name = self._submit(order, output)
+        if isinstance(order, say.Warm):
+            self._warming.add(name)
+        self._engine.tie(name, str(r))
+        self._engine.hurry(name)
+        return None
 
 
 def serve(connection: Connection, desk: Desk) -> None:
