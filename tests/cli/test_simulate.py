@@ -91,10 +91,15 @@ def test_a_real_run_is_replayed_and_its_errors_written(
     assert document["judged"] == "second-half"
     assert set(document["errors"]) >= {"ttft_mean", "tpot_p90", "e2e_p99"}
     assert document["errors"] == document["errors_by_part"]["second-half"]
+    assert document["outputs"] == {}
     text = invoke(*words, "--replays", "40").output
     assert "fitted to the first half of truth, from a generic shape" in " ".join(text.split())
     text = invoke(*words, "--replays", "40", "--model", "Llama-3.1-8B", "--gpu", "RTX-4090").output
     assert "first half of truth, from RTX-4090/Llama-3.1-8B" in " ".join(text.split())
+    page = tmp_path / "like.html"
+    shown = checked(invoke(*words, "--replays", "40", "--html", str(page), "--json", "-").stdout)
+    assert shown["outputs"] == {"--html": str(page)}
+    assert "second half (judged)" in page.read_text(encoding="utf-8")
     wrong = invoke("simulate", "serving", "--like", str(path), "--calibrate", "middle")
     assert wrong.exit_code == 2
     assert "first-half or all" in wrong.output

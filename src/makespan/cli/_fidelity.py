@@ -14,9 +14,9 @@ from makespan.cli._report import facts
 from makespan.core.errors import OptionError
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.step import StepCost
-from makespan.serving.fidelity.fitting import fit_run
+from makespan.serving.fidelity.fitting import CHUNKED, ENOUGH, as_served, fit_run
 from makespan.serving.fidelity.naming import cost_of_run
-from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay
+from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay, Timings
 from makespan.serving.record import Record
 from makespan.serving.workload import PICOSECONDS
 from makespan.serving.workloads.llmservingsim import RecordedRun, read_recorded_run
@@ -29,6 +29,8 @@ class Likeness:
 
     Attributes
     ----------
+    seen
+        Latencies of the simulation.
     calibration
         Where step times come from.
     errors
@@ -37,6 +39,7 @@ class Likeness:
 
     run: RecordedRun
     replay: Replay
+    seen: Timings
     record: Record
     calibration: str
     fitted: Mapping[str, Any] | None
@@ -76,8 +79,8 @@ def likeness(
     fitted: dict[str, Any] | None = None
     if calibrate is None:
         assert known is not None
-        step_cost, delay, judged = known, 0, "all"
-        calibration = known.calibration.label
+        step_cost, delay, judged = as_served(known), 0, "all"
+        calibration = f"{known.calibration.label}; {CHUNKED[0]:g} ms more with part of a prompt"
     elif calibrate in ("first-half", "all"):
         fit = fit_run(replay, parts[calibrate], known, replays=replays, seed=seed)
         step_cost, delay = fit.cost, fit.delay
@@ -85,37 +88,67 @@ def likeness(
         prior = "a generic shape" if known is None else known.calibration.label
         part = calibrate.replace("-", " ")
         calibration = f"fitted to the {part} of {run.workload.name}, from {prior}"
+        if fit.requests < parts[calibrate].sum():
+            calibration += f"; to the first {fit.requests:,} requests of it"
+        elif fit.requests < ENOUGH:
+            calibration += f"; {fit.requests} requests say little"
         fitted = {
             "prior": prior,
             "knots": list(fit.cost.knots),
             "factors": list(fit.cost.factors),
             "per_context": fit.cost.per_context,
             "per_pair": fit.cost.per_pair,
+            "chunked": fit.cost.chunked,
             "delay": fit.delay,
             "loss": fit.loss,
             "replays": fit.replays,
+            "requests": fit.requests,
         }
     else:
         raise OptionError(f"--calibrate is {calibrate!r}", hint="first-half or all")
     seen, record = replay.simulated(step_cost, delay)
     errors = {name: replay.errors(seen, chosen) for name, chosen in parts.items()}
-    return Likeness(run, replay, record, calibration, fitted, errors, judged)
+    return Likeness(run, replay, seen, record, calibration, fitted, errors, judged)
+
+
+def facts_of(found: Likeness) -> list[tuple[str, str]]:
+    """What was run, on what, as pairs of label and value."""
+    run, replay = found.run, found.replay
+    what = ", ".join(part for part in (run.engine, run.model, run.hardware) if part)
+    limits = replay.settings
+    engines = (
+        f"{replay.instances} x ({limits.blocks:,} blocks of {limits.block_size}, "
+        f"{limits.max_num_batched_tokens:,} tokens, {limits.max_num_seqs} requests a step)"
+    )
+    pairs = [
+        ("real run", f"{run.workload.name}: {replay.workload.count} requests; {what}"),
+        ("engines", engines),
+    ]
+    if replay.assumed:
+        pairs.append(("assumed", replay.assumed))
+    return pairs
+
+
+def drawing(found: Likeness, seed: int) -> str:
+    """Text of the page that ``--html`` asks for."""
+    from makespan.serving.report import likeness_html
+
+    preempted = f"{int(found.record.preemptions.sum())} simulated"
+    return likeness_html(
+        found.replay,
+        found.seen,
+        judged=found.judged,
+        facts=[*facts_of(found), ("preemptions", preempted), ("seed", str(seed))],
+        calibration=found.calibration,
+    )
 
 
 def report(found: Likeness) -> RenderableType:
     """Real and simulated figures side by side."""
     rows = facts()
-    run, replay = found.run, found.replay
-    what = ", ".join(part for part in (run.engine, run.model, run.hardware) if part)
-    rows.add_row("real run", f"{run.workload.name}: {replay.workload.count} requests; {what}")
-    limits = replay.settings
-    rows.add_row(
-        "engines",
-        f"{replay.instances} x ({limits.blocks:,} blocks of {limits.block_size}, "
-        f"{limits.max_num_batched_tokens:,} tokens, {limits.max_num_seqs} requests a step)",
-    )
-    if replay.assumed:
-        rows.add_row("assumed", replay.assumed)
+    replay = found.replay
+    for label, value in facts_of(found):
+        rows.add_row(label, value)
     rows.add_row("times", f"simulated; {found.calibration}")
     rows.add_row("preemptions", f"{int(found.record.preemptions.sum())} simulated")
     part = replay.first_half
@@ -127,9 +160,9 @@ def report(found: Likeness) -> RenderableType:
         table.add_column(figure, justify="right", no_wrap=True)
     for i, metric in enumerate(METRICS):
         unit, factor = ("ms", 1000.0) if metric == "tpot" else ("s", 1.0)
-        errors = [found.errors[found.judged][f"{metric}_{figure}"] for figure in FIGURES]
+        errors = [found.errors[found.judged].get(f"{metric}_{figure}") for figure in FIGURES]
         table.add_row(f"{metric.upper()} {unit}, real", *(f"{factor * v:.3f}" for v in real[i]))
-        table.add_row("  error", *(f"{error:+.1%}" for error in errors))
+        table.add_row("  error", *("–" if e is None else f"{e:+.1%}" for e in errors))
     note = "The queue couples both halves, so that the second is held out of the fit but not alone."
     lines: list[RenderableType] = [rows, Text(), table]
     if found.judged == "second-half":
@@ -137,8 +170,8 @@ def report(found: Likeness) -> RenderableType:
     return Group(*lines)
 
 
-def document(found: Likeness, seed: int) -> dict[str, Any]:
-    """The same for machines."""
+def document(found: Likeness, seed: int, outputs: Mapping[str, str]) -> dict[str, Any]:
+    """The same for machines; ``outputs`` are the files written, by option."""
     return {
         "run": found.run.workload.name,
         "engine": found.run.engine,
@@ -154,4 +187,5 @@ def document(found: Likeness, seed: int) -> dict[str, Any]:
         "preemptions": int(found.record.preemptions.sum()),
         "makespan": found.record.makespan / PICOSECONDS,
         "seed": seed,
+        "outputs": dict(outputs),
     }

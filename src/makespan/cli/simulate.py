@@ -181,7 +181,7 @@ def serving(
         _one_study(
             {"--like": like, "--sweep": sweep, "--capacity": capacity},
             {
-                "--html": html,
+                "--html": html if like is None else None,
                 "--perfetto": perfetto,
                 "--goal": goal,
                 "--seeds": seeds > 1,
@@ -230,7 +230,10 @@ def serving(
                 seed=seed,
             )
             session.print(_fidelity.report(found))
-            session.emit(_fidelity.document(found, seed))
+            pages = {} if html is None else {"--html": html}
+            if html is not None:
+                write_text(html, _fidelity.drawing(found, seed), "--html")
+            session.emit(_fidelity.document(found, seed, pages))
             return
         names = list(dict.fromkeys([policy, *(compare.split(",") if compare else ())]))
         if sweep:

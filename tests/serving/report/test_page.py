@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.serving.records import records
+from tests.serving.report.conftest import Opened
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import LinearCost
@@ -105,32 +104,12 @@ def test_what_cannot_be_shown_is_refused() -> None:
         serving_html(served(40), [SETTINGS])
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    """One browser for the whole file."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as running:
-        words = ["--headless", "--no-sandbox", "--disable-gpu"]
-        opened = running.chromium.launch(executable_path=chromium, args=words)
-        yield opened
-        opened.close()
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_the_page_in_a_browser(browser: Any, tmp_path: Path, scheme: str, width: int) -> None:
+def test_the_page_in_a_browser(opened: Opened, scheme: str, width: int) -> None:
     """Silent, asks for nothing, draws every chart, answers pointers and buttons."""
-    path = tmp_path / "report.html"
-    path.write_text(serving_html(served(), [SETTINGS] * 2), encoding="utf-8")
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_function("performance.getEntriesByName('report-painted').length > 0")
+    page = opened(serving_html(served(), [SETTINGS] * 2), width=width, scheme=scheme)
     assert page.locator("figure svg").count() == 12
     for k in range(12):
         drawn = page.locator("figure svg").nth(k)
@@ -153,27 +132,15 @@ def test_the_page_in_a_browser(browser: Any, tmp_path: Path, scheme: str, width:
     page.click("#chosen button >> nth=1")
     page.locator("#instances svg").hover()
     assert "instance" in page.locator("#tip").inner_text()
-    page.close()
-    assert said == []
-    assert asked == [path.as_uri()]
 
 
 @pytest.mark.browser
-def test_a_page_without_timelines_in_a_browser(browser: Any, tmp_path: Path) -> None:
+def test_a_page_without_timelines_in_a_browser(opened: Opened) -> None:
     """What is not known is not shown; an empty load is no error."""
     bare = {name: replace(record, timeline=None) for name, record in served(60).items()}
     nothing = Workload("empty", *(np.zeros(0, dtype=np.int64) for _ in range(3)))
     (arm,) = compare(nothing, ["fcfs"], SETTINGS, COST, traced=True)
     for made in (bare, {"fcfs": arm.record}):
-        path = tmp_path / "report.html"
-        path.write_text(serving_html(made, [SETTINGS] * 2), encoding="utf-8")
-        page = browser.new_page()
-        said: list[str] = []
-        page.on("console", lambda message, said=said: said.append(message.text))
-        page.on("pageerror", lambda error, said=said: said.append(str(error)))
-        page.goto(path.as_uri())
-        page.wait_for_function("performance.getEntriesByName('report-painted').length > 0")
+        page = opened(serving_html(made, [SETTINGS] * 2))
         page.locator("#curves figure svg").first.hover()
         assert page.locator("#one-policy").is_hidden() == (made is bare)
-        page.close()
-        assert said == []

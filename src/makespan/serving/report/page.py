@@ -1,4 +1,4 @@
-"""The page: facts and tables as text, and the curves for its script to draw."""
+"""A load under policies: facts and tables as text, and the curves for the page's script to draw."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from makespan._version import __version__
 from makespan.core.errors import OptionError
 from makespan.serving.record import Record
+from makespan.serving.report.frame import COLOURS, assembled, figure
 from makespan.serving.report.series import (
     CELLS,
-    CURVE_POINTS,
     LATENCY_SLICES,
     ROWS,
     SLICES,
+    THINNED,
     Slices,
     curve,
     latency_over_time,
@@ -24,15 +25,7 @@ from makespan.serving.report.series import (
 from makespan.serving.service import GOODPUT, METRICS, Summary, terms
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import PICOSECONDS, Slo
-from makespan.viz.markup import DARK, LIGHT, escaped
-from makespan.viz.page import asset, joined_script, page
-from makespan.viz.payload import script_json
-
-_PACKAGE: Final = "makespan.serving.report"
-
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Of the policies in their order: those of the palette that stand out on both grounds. Dashes tell
-apart what comes after."""
+from makespan.viz.markup import escaped
 
 _CURVES: Final = {
     "ttft": "time to first token",
@@ -40,11 +33,6 @@ _CURVES: Final = {
     "e2e": "end to end",
     "queued": "waiting for the first admission",
 }
-
-_THINNED: Final = (
-    f"Distributions of more than {CURVE_POINTS} requests are drawn through at most so many of "
-    "their order statistics, a third of them towards the top; each point is exact to four digits."
-)
 
 _SLICED: Final = (
     f"Over time: {SLICES} slices of equal length. Lines are means over a slice, weighted by time; "
@@ -103,19 +91,14 @@ def serving_html(
         ("engine", one.engine),
         ("makespan version", __version__),
     ]
-    parts = {
-        "title": escaped(heading),
-        "facts": "".join(
-            f"<div><dt>{escaped(a)}</dt><dd>{escaped(b)}</dd></div>" for a, b in pairs
-        ),
-        "percentiles": _percentiles(summaries),
-        "service": _service(summaries),
-        "notes": "".join(f"<p>{escaped(text)}</p>" for text in _notes(records)),
-        "data": script_json(_payload(records, summaries, settings)),
-    }
-    style = _scheme() + asset(_PACKAGE, "report.css")
-    script = joined_script(_PACKAGE, "charts.js", "report.js")
-    return page(asset(_PACKAGE, "report.html"), style, script, parts)
+    return assembled(
+        "report",
+        title=heading,
+        facts=pairs,
+        notes=_notes(records),
+        data=_payload(records, summaries, settings),
+        parts={"percentiles": _percentiles(summaries), "service": _service(summaries)},
+    )
 
 
 def _payload(
@@ -197,7 +180,7 @@ def _percentiles(summaries: Mapping[str, Summary]) -> str:
             spread = summary.latencies[metric]
             unit, factor = ("ms", 1000.0) if metric in ("TPOT", "gap") else ("s", 1.0)
             cells = "".join(
-                f"<td>{_figure(factor * v)}</td>"
+                f"<td>{figure(factor * v)}</td>"
                 for v in (spread.mean, spread.p50, spread.p90, spread.p99)
             )
             head = (
@@ -225,8 +208,8 @@ def _service(summaries: Mapping[str, Summary]) -> str:
         finished = next(iter(s.fates.values()))
         cells = [
             f"{finished:,} of {sum(s.fates.values()):,}",
-            _figure(s.throughput),
-            _figure(s.goodput),
+            figure(s.throughput),
+            figure(s.goodput),
             f"{s.token_throughput:,.0f}",
             f"{s.preemptions:,}",
             f"{s.hit / s.prompt:.1%}" if s.prompt else "–",
@@ -249,7 +232,7 @@ def _service(summaries: Mapping[str, Summary]) -> str:
 
 def _notes(records: Mapping[str, Record]) -> list[str]:
     notes = [f"{name}: {meaning}." for name, meaning in METRICS.items()]
-    notes += [GOODPUT, _THINNED, _SLICED]
+    notes += [GOODPUT, THINNED, _SLICED]
     if any(record.timeline is not None for record in records.values()):
         notes.append(
             f"Rows of instances have {CELLS} slices of time and two digits; beyond {ROWS} "
@@ -267,19 +250,3 @@ def _class_name(slo: Slo | None) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.2%}" if 0.99 < share < 1.0 else f"{share:.1%}"
-
-
-def _figure(value: float) -> str:
-    if value != value:
-        return "–"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
-
-
-def _scheme() -> str:
-    def variables(colours: Mapping[str, str]) -> str:
-        return "".join(f"--{name}:{value};" for name, value in colours.items())
-
-    return (
-        f":root{{color-scheme:light dark;{variables(LIGHT)}}}\n"
-        f"@media (prefers-color-scheme:dark){{:root{{{variables(DARK)}}}}}\n"
-    )

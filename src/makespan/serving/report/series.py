@@ -24,6 +24,12 @@ FloatArray = npt.NDArray[np.float64]
 CURVE_POINTS: Final = 300
 """Order statistics that a distribution is thinned to."""
 
+THINNED: Final = (
+    f"Distributions of more than {CURVE_POINTS} requests are drawn through at most so many of "
+    "their order statistics, a third of them towards the top; each point is exact to four digits."
+)
+"""The same, for readers."""
+
 SLICES: Final = 400
 """Slices of time that a run is cut into."""
 
@@ -54,8 +60,8 @@ def curve(picoseconds: npt.NDArray[Any]) -> dict[str, Any]:
     ranks = np.unique(np.searchsorted(values, values[ranks], side="right") - 1)
     return {
         "n": n,
-        "x": _short(values[ranks]),
-        "p": _short((ranks + 1) / max(n, 1), digits=7),
+        "x": short(values[ranks]),
+        "p": short((ranks + 1) / max(n, 1), digits=7),
     }
 
 
@@ -133,17 +139,17 @@ def over_time(timeline: Timeline, slices: Slices, origin: int, blocks: IntArray)
     whole: dict[str, Any] = {
         # Of the fullest instance: a sum of peaks at different times would be no peak.
         "occupancy": {
-            "mean": _short(weight @ mean["occupancy"]),
-            "peak": _short(peak["occupancy"].max(axis=0)),
+            "mean": short(weight @ mean["occupancy"]),
+            "peak": short(peak["occupancy"].max(axis=0)),
         },
     }
     for name in ("running", "waiting"):
         whole[name] = {
-            "mean": _short(mean[name].sum(axis=0)),
-            "peak": _short(peak[name][0]) if count == 1 else None,
+            "mean": short(mean[name].sum(axis=0)),
+            "peak": short(peak[name][0]) if count == 1 else None,
         }
     for name in ("prompt", "decode"):
-        whole[name] = _short(mean[name].sum(axis=0))
+        whole[name] = short(mean[name].sum(axis=0))
     per_row = -(-count // ROWS)
     starts = np.arange(0, count, per_row)
     whole["rows"] = {
@@ -162,26 +168,40 @@ def _rows(mean: FloatArray, starts: IntArray) -> list[list[float | int | None]]:
     wide = -(-slices // CELLS)
     cuts = np.arange(0, slices, wide)
     cells = np.add.reduceat(rows, cuts, axis=1) / np.diff(np.append(cuts, slices))
-    return [_short(row, digits=2) for row in cells]
+    return [short(row, digits=2) for row in cells]
 
 
 def latency_over_time(record: Record, slices: Slices, origin: int) -> dict[str, Any]:
     """Median and 90th percentile of the TTFT of the requests sent in each slice; null for none."""
     spoke = np.flatnonzero(record.first >= 0)
     sent = (record.sent[spoke] - origin) / PICOSECONDS
+    return middle_over_time(sent, record.ttft[spoke] / PICOSECONDS, slices)
+
+
+def middle_over_time(sent: FloatArray, values: FloatArray, slices: Slices) -> dict[str, Any]:
+    """Median and 90th percentile of the values sent in each slice; null for none."""
     place = np.clip((sent / slices.width).astype(np.int64), 0, slices.count - 1)
     order = np.argsort(place, kind="stable")
-    ttft = record.ttft[spoke][order] / PICOSECONDS
+    values = values[order]
     bounds = np.searchsorted(place[order], np.arange(slices.count + 1))
     found: dict[str, Any] = {"median": [], "p90": []}
     for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        pair = np.quantile(ttft[a:b], (0.5, 0.9)) if b > a else np.full(2, np.nan)
-        for name, value in zip(("median", "p90"), _short(pair), strict=True):
+        pair = np.quantile(values[a:b], (0.5, 0.9)) if b > a else np.full(2, np.nan)
+        for name, value in zip(("median", "p90"), short(pair), strict=True):
             found[name].append(value)
     return found
 
 
-def _short(values: FloatArray, digits: int = 4) -> list[float | int | None]:
+def inside_over_time(begin: FloatArray, end: FloatArray, slices: Slices) -> list[Any]:
+    """Mean number, per slice, of stretches of time that are under way."""
+    knots = np.concatenate((begin, end))
+    order = np.argsort(knots, kind="stable")
+    change = np.concatenate((np.ones(len(begin)), -np.ones(len(end))))[order]
+    times = knots[order]
+    return short(slices.mean(times[:-1], times[1:], np.cumsum(change)[:-1]))
+
+
+def short(values: FloatArray, digits: int = 4) -> list[float | int | None]:
     """Numbers of so many significant digits; null where there is none."""
     return [
         None

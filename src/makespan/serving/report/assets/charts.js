@@ -37,6 +37,7 @@ function roundTicks(low, high, wanted) {
 }
 
 function logTicks(low, high, wanted) {
+  if (high / low < 8) return roundTicks(low, high, wanted);
   const ticks = [];
   for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++) {
     for (const f of [1, 2, 5]) ticks.push(f * 10 ** e);

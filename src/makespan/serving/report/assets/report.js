@@ -1,83 +1,16 @@
-// What the page shows: which policies, on which scale, of which policy and measure.
+// A load under one or several policies: of which policy and by which measure besides.
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const tip = new Tip();
-const charts = [];
-const state = { shown: new Set(data.policies.map((_, k) => k)), log: false, one: 0, measure: "occupancy" };
-const percent = (v) => (v === null ? "–" : `${+(v * 100).toFixed(v > 0.99 && v < 1 ? 2 : 1)} %`);
-const host = (id) => document.getElementById(id);
-
-function redraw() {
-  for (const chart of charts) chart.draw();
-}
-
-function visible() {
-  return data.policies.filter((_, k) => state.shown.has(k));
-}
-
-// Many bands upon each other say nothing.
-function banded() {
-  return state.shown.size <= 3;
-}
-
-function swatch(policy) {
-  const svg = shape("svg", { class: "swatch", viewBox: "0 0 22 10", "aria-hidden": "true" });
-  svg.append(shape("path", { d: "M0 5H22", stroke: policy.colour, "stroke-width": 3, "stroke-dasharray": DASHES[policy.dash % DASHES.length] }));
-  return svg;
-}
-
-function toggles() {
-  data.policies.forEach((policy, k) => {
-    const button = element("button");
-    button.type = "button";
-    button.append(swatch(policy), element("span", "", policy.name));
-    button.setAttribute("aria-pressed", "true");
-    button.title = "Show or hide";
-    button.addEventListener("click", () => {
-      if (state.shown.has(k)) state.shown.delete(k);
-      else state.shown.add(k);
-      button.setAttribute("aria-pressed", state.shown.has(k));
-      redraw();
-    });
-    host("policies").append(button);
-  });
-}
-
-function choose(group, attribute, apply) {
-  const buttons = Array.from(document.querySelectorAll(`[data-${attribute}]`));
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      for (const other of buttons) other.setAttribute("aria-pressed", other === button);
-      apply(button.dataset[attribute]);
-      redraw();
-    });
-  }
-}
-
-function latencyCharts() {
-  for (const [key, name] of Object.entries(data.curves)) {
-    const series = () => visible().map((p) => ({ ...p, x: p.curves[key].x, y: p.curves[key].p, steps: true }));
-    const options = () => ({
-      xLog: state.log, yMax: 1, xLabel: "seconds", yText: percent, limits: data.limits[key],
-      heading: (at) => `within ${figureText(at)} s`,
-    });
-    charts.push(new LineChart(host("curves"), name, 230, tip, series, options));
-  }
-}
-
-function middles({ n, width }) {
-  return Array.from({ length: n }, (_, k) => (k + 0.5) * width);
-}
+Object.assign(state, { one: 0, measure: "occupancy" });
 
 function timeCharts() {
   host("over-time").hidden = false;
   const end = data.slices.n * data.slices.width;
   const base = { xMax: end, xLabel: "seconds", heading: (at) => `at ${figureText(at)} s` };
-  const coarse = middles(data.coarse), fine = middles(data.slices);
+  const fine = middles(data.slices);
   const add = (caption, series, more) => {
     charts.push(new LineChart(host("time"), caption, 220, tip, series, () => ({ ...base, ...more })));
   };
-  add("TTFT by time of sending, median (band to p90)", () => visible().map((p) => ({ ...p, x: coarse, y: p.latency.median, top: banded() ? p.latency.p90.map((v, k) => v ?? p.latency.median[k] ?? 0) : null })), { yText: (v) => `${figureText(v)} s` });
+  ttftOverTime(host("time"), base);
   if (!data.policies.some((p) => p.time)) return;
   const timed = () => visible().filter((p) => p.time);
   const line = (name) => () => timed().map((p) => ({ ...p, x: fine, y: p.time[name].mean, top: banded() ? p.time[name].peak : null }));
@@ -180,7 +113,7 @@ class BarChart extends Chart {
 
 toggles();
 classBars();
-latencyCharts();
+latencyCharts((p) => p.curves);
 timeCharts();
 onePolicy();
 choose("curves", "scale", (scale) => (state.log = scale === "log"));
