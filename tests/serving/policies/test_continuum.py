@@ -9,6 +9,8 @@ import pytest
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import LinearCost
+from makespan.serving.engine.fleet import Fleet
+from makespan.serving.engine.instance import Instance
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.policies.continuum import Continuum
 from makespan.serving.policies.told import ToldByWorkload
@@ -33,17 +35,17 @@ def serve(load: Workload, policy: Continuum) -> Record:
 
 
 class Noting(Continuum):
-    """Notes the most blocks that its engine keeps."""
+    """Notes the most blocks that its engine, behind the view, keeps."""
 
     most = 0
+    behind: Instance
 
     def retain(self, request: int, engine: EngineView) -> int | None:
         """See the base class."""
         until = super().retain(request, engine)
         if until is not None:
-            pins: Any = engine
-            kept = [request, *(r for r, end in pins.pins.items() if end > engine.now)]
-            blocks = sum(-(-pins.requests.computed[r] // engine.block_size) for r in kept)
+            kept = [request, *(r for r, end in self.behind.pins.items() if end > engine.now)]
+            blocks = sum(-(-engine.computed(r) // engine.block_size) for r in kept)
             self.most = max(self.most, blocks)
         return until
 
@@ -53,8 +55,9 @@ def test_kept_contexts_have_their_share_of_the_memory(share: float) -> None:
     """However long they are asked to be kept."""
     load = agents()
     policy = Noting(load, COST, rule="fixed", fixed=1e4, share=share)
-    record = serve(load, policy)
-    assert record.finished.all()
+    fleet = Fleet(load, [EngineSettings(700)], [COST], policy=lambda: policy)
+    policy.behind = fleet.engines[0]
+    assert fleet.run().requests.generated == load.output.tolist()
     assert 0 < policy.most <= share * 700
 
 
