@@ -1,6 +1,8 @@
-"""Engines that plan a step ahead, and engines that step together."""
+"""When engines take in requests, with and without planning ahead, and engines in step."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.simulating import simulate_serving
-from makespan.serving.fidelity.ahead import Boundaries, OneAhead
+from makespan.serving.fidelity.boundaries import Boundaries
 from makespan.serving.fidelity.lockstep import serve_in_step
 from makespan.serving.record import Record, first_difference
 from makespan.serving.settings import EngineSettings
@@ -26,22 +28,24 @@ def served(
     prompt: list[int],
     output: list[int],
     engine: EngineSettings = ROOMY,
-    kind: type[Boundaries] = OneAhead,
-) -> tuple[Record, Boundaries]:
-    """A load on one engine, and its policy."""
+    *,
+    ahead: bool = True,
+) -> tuple[Record, dict[int, int]]:
+    """A load on one engine, and when each request was taken in."""
     workload = Workload("small", np.array(arrivals), np.array(prompt), np.array(output))
-    policy = kind()
-    return simulate_serving(workload, engine, STEP, policy=lambda: policy), policy
+    router = Boundaries()
+    settings = replace(engine, async_scheduling=ahead)
+    return simulate_serving(workload, settings, STEP, router=router), router.taken
 
 
 def test_who_arrives_during_a_step_computes_in_the_one_after_the_next() -> None:
     """The next has been planned; the first of all finds an idle engine."""
-    record, policy = served([0, 150], [10, 10], [10, 1])
-    assert policy.taken == {0: 0, 1: 200}
+    record, taken = served([0, 150], [10, 10], [10, 1])
+    assert taken == {0: 0, 1: 200}
     assert record.admitted.tolist() == [0, 300]
     assert record.first.tolist() == [100, 400]
-    synchronous, policy = served([0, 150], [10, 10], [10, 1], kind=Boundaries)
-    assert policy.taken == {0: 0, 1: 200}
+    synchronous, taken = served([0, 150], [10, 10], [10, 1], ahead=False)
+    assert taken == {0: 0, 1: 200}
     assert synchronous.first.tolist() == [100, 300]
 
 
@@ -52,7 +56,7 @@ def test_a_place_is_free_a_step_after_its_request_has_ended() -> None:
     record, _ = served(arrivals, prompt, output, one)
     assert record.last.tolist()[0] == 300
     assert record.admitted.tolist()[2] == 400
-    synchronous, _ = served(arrivals, prompt, output, one, Boundaries)
+    synchronous, _ = served(arrivals, prompt, output, one, ahead=False)
     assert synchronous.admitted.tolist()[2] == 300
 
 
@@ -66,7 +70,7 @@ def test_memory_is_free_a_step_after_its_request_has_ended() -> None:
     record, _ = served(arrivals, prompt, output, tight)
     assert record.last.tolist()[0] == 200
     assert record.admitted.tolist()[2] == 300
-    synchronous, _ = served(arrivals, prompt, output, tight, Boundaries)
+    synchronous, _ = served(arrivals, prompt, output, tight, ahead=False)
     assert synchronous.admitted.tolist()[2] == 200
 
 
@@ -93,13 +97,17 @@ def test_one_engine_in_step_with_itself_is_an_engine(
     rows: list[tuple[int, int, int]], blocks: int
 ) -> None:
     """Whatever the load; step by step as in glides."""
-    engine = EngineSettings(blocks=blocks, max_num_batched_tokens=64, max_num_seqs=4)
     cost = LinearCost(50, 3, 1, 7, 0)
     workload = workload_of(rows)
-    for kind in (Boundaries, OneAhead):
-        together = serve_in_step(workload, [engine], [cost], policy=kind)
-        alone = simulate_serving(workload, engine, cost, policy=kind)
+    for ahead in (False, True):
+        engine = EngineSettings(
+            blocks=blocks, max_num_batched_tokens=64, max_num_seqs=4, async_scheduling=ahead
+        )
+        routers = Boundaries(), Boundaries()
+        together = serve_in_step(workload, [engine], [cost], router=routers[0])
+        alone = simulate_serving(workload, engine, cost, router=routers[1])
         assert first_difference(together, alone) is None
+        assert routers[0].taken == routers[1].taken
 
 
 @given(LOADS, st.integers(2, 3))
@@ -131,11 +139,29 @@ def test_a_prompt_on_one_rank_holds_up_the_other() -> None:
     assert record.gap.tolist() == [0, 100]
 
 
-@pytest.mark.parametrize("kind", [Boundaries, OneAhead])
-def test_nobody_arrives_in_the_middle_of_a_step(kind: type[Boundaries]) -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_nobody_arrives_in_the_middle_of_a_step(ahead: bool) -> None:
     """Requests are taken in at boundaries, never before they arrive."""
     arrivals = [0, 10, 110, 210, 215, 1000]
-    record, policy = served(arrivals, [5] * 6, [4] * 6, kind=kind)
-    for request, time in policy.taken.items():
+    record, taken = served(arrivals, [5] * 6, [4] * 6, ahead=ahead)
+    for request, time in taken.items():
         assert arrivals[request] <= time <= record.admitted[request]
         assert time in (0, 1000) or time % 100 == 0
+
+
+@given(LOADS, st.integers(12, 60), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_who_is_watched_is_served_no_differently(
+    rows: list[tuple[int, int, int]], blocks: int, ahead: bool
+) -> None:
+    """Asking at which boundary a request is taken in changes nothing."""
+    engine = EngineSettings(
+        blocks=blocks, max_num_batched_tokens=64, max_num_seqs=4, async_scheduling=ahead
+    )
+    workload, cost = workload_of(rows), LinearCost(50, 3, 1, 7, 0)
+    router = Boundaries()
+    watched = simulate_serving(workload, [engine] * 2, cost, router=router)
+    assert first_difference(watched, simulate_serving(workload, [engine] * 2, cost)) is None
+    taken = np.array([router.taken[r] for r in range(workload.count)])
+    assert np.all(workload.arrival <= taken)
+    assert np.all(taken <= watched.admitted)

@@ -16,7 +16,8 @@ from makespan.serving.cost.models import model
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.fidelity.fitting import fit_run
 from makespan.serving.fidelity.naming import cost_of_run, known_device, known_model
-from makespan.serving.fidelity.replay import AMPLE_BLOCKS, Replay
+from makespan.serving.fidelity.replay import Replay
+from makespan.serving.fidelity.stated import AMPLE_BLOCKS
 from makespan.serving.workloads.llmservingsim import read_recorded_run
 from tests.serving.fidelity.truth import DELAY, TRUTH, recorded
 
@@ -32,7 +33,8 @@ def replay_of(path: Path) -> Replay:
 def test_the_true_costs_replay_the_run(tmp_path: Path, ahead: bool, engines: int) -> None:
     """But for the clocks: the least time from arrival to queue is not known, and taken to be 0."""
     replay = replay_of(recorded(tmp_path, ahead=ahead, engines=engines))
-    assert (replay.ahead, replay.instances, replay.in_step) == (ahead, engines, engines > 1)
+    plans = replay.settings.async_scheduling
+    assert (plans, replay.instances, replay.in_step) == (ahead, engines, engines > 1)
     seen, record = replay.simulated(TRUTH, DELAY)
     assert (record.preemptions.sum() > 0) == (engines == 1)
     errors = replay.errors(seen, replay.first_half)
@@ -69,26 +71,28 @@ def test_a_cold_engine_does_not_bend_the_fit(tmp_path: Path) -> None:
 
 
 def test_what_the_run_does_not_say_is_assumed_and_told(tmp_path: Path) -> None:
-    """Memory that never binds, or what fits; steps planned ahead; without limits no replay."""
+    """Memory that never binds, or what fits; steps planned ahead; vLLM's limits."""
     path = recorded(tmp_path, blocks=None, requests=10)
     about = tmp_path / "truth_meta.json"
     meta = json.loads(about.read_text())
     del meta["resolved_config"]
     about.write_text(json.dumps({**meta, "vllm_version": "0.13.0"}))
     replay = replay_of(path)
-    assert not replay.ahead
+    assert not replay.settings.async_scheduling
     assert replay.settings.blocks == AMPLE_BLOCKS
     assert replay.assumed == f"{AMPLE_BLOCKS:,} KV blocks, so that memory never binds"
     about.write_text(json.dumps({**meta, "vllm_version": "0.19.0"}))
     replay = replay_of(path)
-    assert replay.ahead
+    assert replay.settings.async_scheduling
     assert replay.assumed.endswith("never binds; steps are planned one ahead, vLLM's default")
     fitting = replay.with_memory(hardware("RTX-4090"), model("Llama-3.1-8B"), 1)
     assert 2000 < fitting.settings.blocks < 3000
     assert "what fits beside Llama-3.1-8B on 1 x RTX-4090; steps" in fitting.assumed
     about.unlink()
-    with pytest.raises(OptionError, match="does not say how its engine was limited"):
-        replay_of(path)
+    replay = replay_of(path)
+    assert (replay.settings.max_num_seqs, replay.settings.max_num_batched_tokens) == (256, 2048)
+    assert "256 requests a step, since none waited long" in replay.assumed
+    assert "2,048 tokens a step, vLLM's default" in replay.assumed
 
 
 def test_memory_that_the_run_states_is_kept(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from makespan.serving.cost.step import LinearCost, StepCost
 from makespan.serving.engine.simulating import simulate_serving
-from makespan.serving.fidelity.ahead import Boundaries, OneAhead
+from makespan.serving.fidelity.boundaries import Boundaries
 from makespan.serving.fidelity.lockstep import serve_in_step
-from makespan.serving.fidelity.replay import AMPLE_BLOCKS
+from makespan.serving.fidelity.stated import AMPLE_BLOCKS
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
 
@@ -48,18 +48,13 @@ def recorded(
     ``first_slow`` was seen a second late, as by an engine that is not warm yet.
     """
     workload = load(requests)
-    settings = [EngineSettings(blocks=(blocks or AMPLE_BLOCKS + 1) - 1, **LIMITS)] * engines
-    policies: list[Boundaries] = []
-
-    def policy() -> Boundaries:
-        policies.append(OneAhead() if ahead else Boundaries())
-        return policies[-1]
-
+    one = EngineSettings(blocks=(blocks or AMPLE_BLOCKS + 1) - 1, async_scheduling=ahead, **LIMITS)
+    router = Boundaries()
     if engines > 1:
-        record = serve_in_step(workload, settings, [cost] * engines, policy=policy)
+        record = serve_in_step(workload, [one] * engines, [cost] * engines, router=router)
     else:
-        record = simulate_serving(workload, settings, cost, policy=policy)
-    taken = {r: time for one in policies for r, time in one.taken.items()}
+        record = simulate_serving(workload, one, cost, router=router)
+    taken = router.taken
     lines = []
     for r in range(requests):
         late = DELAY + (10**12 if r in first_slow else 0)

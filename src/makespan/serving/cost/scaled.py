@@ -28,6 +28,10 @@ class ScaledCost:
         stays.
     per_context, per_pair
         Factors of the attention.
+    chunked
+        Picoseconds more of a step that computes part of a prompt. vLLM replays one recorded graph
+        for a step of decodes alone; such a step it launches piece by piece, attention apart
+        (its default ``cudagraph_mode`` is FULL_AND_PIECEWISE).
     """
 
     base: StepCost
@@ -35,6 +39,7 @@ class ScaledCost:
     factors: tuple[float, ...]
     per_context: float = 1.0
     per_pair: float = 1.0
+    chunked: int = 0
     _decodes: dict[int, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
     _fixed: dict[tuple[int, int], tuple[int, int]] = field(
         default_factory=dict, repr=False, compare=False
@@ -48,6 +53,8 @@ class ScaledCost:
             raise OptionError(f"{len(self.knots)} knots with {len(self.factors)} factors")
         if not all(0 < f < 1e6 for f in (*self.factors, self.per_context, self.per_pair)):
             raise OptionError(f"impossible factors of {self.factors}", hint="they must be positive")
+        if self.chunked < 0:
+            raise OptionError(f"chunked is {self.chunked}", hint="it must be at least 0")
 
     def factor(self, tokens: int) -> float:
         """Factor of a step of so many tokens."""
@@ -74,6 +81,7 @@ class ScaledCost:
         whole = base(tokens, sequences, context, pairs)
         return (
             scaled
+            + self.chunked
             + round(self.per_context * (read - plain))
             + round(self.per_pair * (whole - read))
         )

@@ -9,9 +9,8 @@ the next one of the simulated engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +22,17 @@ from makespan.serving.cost.memory import kv_blocks
 from makespan.serving.cost.models import ModelShape
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.simulating import simulate_serving
-from makespan.serving.fidelity.ahead import Boundaries, OneAhead
+from makespan.serving.fidelity.boundaries import Boundaries
 from makespan.serving.fidelity.lockstep import serve_in_step
+from makespan.serving.fidelity.stated import (
+    AMPLE_BLOCKS,
+    NEVER_BINDS,
+    limits_of,
+    memory_told,
+    on_one_clock,
+    table_of,
+    whole,
+)
 from makespan.serving.record import Record
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
@@ -36,11 +44,11 @@ FIGURES: Final = ("mean", "p50", "p90", "p99")
 METRICS: Final = ("ttft", "tpot", "e2e")
 """Latencies that are compared, from the engine's queue on."""
 
-AMPLE_BLOCKS: Final = 1 << 17
-"""KV blocks taken where a run does not say how many there were, so that memory never binds."""
-
 AHEAD_SINCE: Final = (0, 14)
 """Version of vLLM from which on engines on GPUs plan a step ahead unless told not to."""
+
+_CPU: Final = re.compile(r"cpu|xeon|epyc", re.IGNORECASE)
+"""Devices on which vLLM switches that off."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,13 +68,20 @@ class Timings:
     e2e: npt.NDArray[np.float64]
 
     def figures(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-        """(3, 4): METRICS by FIGURES over the chosen requests, in seconds."""
+        """(3, 4): METRICS by FIGURES over the chosen requests, in seconds; NaN of none."""
         table = []
         for name in METRICS:
             values = getattr(self, name)[chosen]
             values = values[~np.isnan(values)]
-            table.append([values.mean(), *np.quantile(values, (0.5, 0.9, 0.99))])
+            if len(values):
+                table.append([values.mean(), *np.quantile(values, (0.5, 0.9, 0.99))])
+            else:
+                table.append([np.nan] * len(FIGURES))
         return np.array(table)
+
+    def head(self, count: int) -> Timings:
+        """Of the first requests."""
+        return Timings(self.ttft[:count], self.tpot[:count], self.e2e[:count])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +100,6 @@ class Replay:
         What of the settings the run did not say, in words.
     expert_parallel
         Whether the experts are spread over the engines' GPUs, which then step together.
-    ahead
-        Whether the engines plan a step while the one before it runs.
     """
 
     workload: Workload
@@ -95,7 +108,6 @@ class Replay:
     assumed: str
     instances: int = 1
     expert_parallel: bool = False
-    ahead: bool = False
 
     @classmethod
     def of(cls, run: RecordedRun) -> Replay:
@@ -104,47 +116,45 @@ class Replay:
         Raises
         ------
         OptionError
-            If the run has fewer than two requests, or does not say how its engine was limited.
+            If the run has fewer than two requests.
         """
         if run.workload.count < 2:
             raise OptionError("a run of fewer than two requests cannot be compared")
-        settings, ample = run.settings, run.settings is None
-        assumed: list[str] = []
-        limits = _table(run.meta, "engine_kwargs")
-        if settings is None:
-            if "max_num_seqs" not in limits:
-                raise OptionError(
-                    f"{run.workload.name!r} does not say how its engine was limited",
-                    hint="put its meta.json beside it",
-                )
-            settings = EngineSettings(
-                blocks=AMPLE_BLOCKS,
-                max_num_batched_tokens=int(limits["max_num_batched_tokens"]),
-                max_num_seqs=int(limits["max_num_seqs"]),
-            )
-        ahead = _table(_table(run.meta, "resolved_config"), "scheduler_config").get(
-            "async_scheduling"
-        )
+        settings, assumed = limits_of(run)
+        scheduler = table_of(table_of(run.meta, "resolved_config"), "scheduler_config")
+        ahead = scheduler.get("async_scheduling")
         if not isinstance(ahead, bool):
-            ahead = _version(run.engine) >= AHEAD_SINCE
+            ahead = _version(run.engine) >= AHEAD_SINCE and not _CPU.search(run.hardware)
             if ahead:
                 assumed.append("steps are planned one ahead, vLLM's default")
-        real = _timings(run.workload, run.queued, run.first_token, run.last_token)
-        instances = int(limits.get("data_parallel_size") or 1)
-        spread = bool(limits.get("enable_expert_parallel"))
-        replay = cls(
-            run.workload, settings, real, "; ".join(assumed), instances, spread, bool(ahead)
+        workload, apart = on_one_clock(run)
+        if apart:
+            assumed.append(f"clocks {apart / 1e12:.1f} s apart are brought together")
+        engine = table_of(run.meta, "engine_kwargs")
+        return cls(
+            workload,
+            replace(settings, async_scheduling=ahead),
+            _timings(workload, run.queued, run.first_token, run.last_token),
+            "; ".join(assumed),
+            whole(engine, "data_parallel_size") or 1,
+            bool(engine.get("enable_expert_parallel")),
         )
-        return _told(replay, "so that memory never binds") if ample else replay
+
+    def head(self, count: int) -> Replay:
+        """The same of its first requests alone."""
+        if count >= self.workload.count:
+            return self
+        first = np.arange(self.workload.count) < count
+        return replace(self, workload=self.workload.take(first), real=self.real.head(count))
 
     def with_memory(self, device: Hardware, shape: ModelShape, tp: int) -> Replay:
         """The same with as many KV blocks as fit beside the model, if the run did not say.
 
         Left as it is where experts are spread over several engines: what each holds is not known.
         """
-        if self.settings.blocks != AMPLE_BLOCKS or self.in_step:
-            return self
         limits = self.settings
+        if limits.blocks != AMPLE_BLOCKS or self.in_step:
+            return self
         blocks = kv_blocks(
             device,
             shape,
@@ -153,10 +163,13 @@ class Replay:
             max_num_batched_tokens=limits.max_num_batched_tokens,
             max_num_seqs=limits.max_num_seqs,
         )
-        settings = replace(limits, blocks=max(blocks - 1, 1))
-        rest = [part for part in self.assumed.split("; ") if not part.endswith("never binds")]
-        plain = replace(self, settings=settings, assumed="; ".join(rest))
-        return _told(plain, f"what fits beside {shape.name} on {tp} x {device.name}")
+        # What was served did fit.
+        longest = int((self.workload.prompt + self.workload.output).max())
+        blocks = max(blocks - 1, -(-longest // limits.block_size))
+        told = memory_told(blocks, f"what fits beside {shape.name} on {tp} x {device.name}")
+        rest = [part for part in self.assumed.split("; ") if not part.endswith(NEVER_BINDS)]
+        assumed = "; ".join([told, *filter(None, rest)])
+        return replace(self, settings=replace(limits, blocks=blocks), assumed=assumed)
 
     @property
     def in_step(self) -> bool:
@@ -172,32 +185,30 @@ class Replay:
 
     def simulated(self, cost: StepCost, delay: int = 0) -> tuple[Timings, Record]:
         """The run under a cost model; ``delay`` ps pass between a token and its being seen."""
-        policies: list[Boundaries] = []
-
-        def policy() -> Boundaries:
-            policies.append(OneAhead() if self.ahead else Boundaries())
-            return policies[-1]
-
+        router = Boundaries()
         engines = [self.settings] * self.instances
         if self.in_step:
-            record = serve_in_step(self.workload, engines, [cost] * self.instances, policy=policy)
+            record = serve_in_step(self.workload, engines, [cost] * self.instances, router=router)
         else:
-            record = simulate_serving(self.workload, engines, cost, policy=policy)
+            record = simulate_serving(self.workload, engines, cost, router=router)
         if not record.finished.all():
             raise OptionError("some requests do not fit into the simulated engine")
-        queued = np.empty(self.workload.count, dtype=np.int64)
-        for one in policies:
-            queued[list(one.taken)] = list(one.taken.values())
+        queued = np.array([router.taken[request] for request in range(self.workload.count)])
         first, last = record.first + delay, record.last + delay
         return _timings(self.workload, queued, first, last), record
 
     def errors(self, simulated: Timings, chosen: npt.NDArray[np.bool_]) -> dict[str, float]:
-        """Signed relative errors of the figures, as ``ttft_mean``: 0.02 is 2 % too long."""
-        share = simulated.figures(chosen) / self.real.figures(chosen) - 1.0
+        """Signed relative errors of the figures, as ``ttft_mean``: 0.02 is 2 % too long.
+
+        A figure that nothing was measured of is left out, or that was 0: of no requests, or the
+        time per token where every answer is one token.
+        """
+        real, seen = self.real.figures(chosen), simulated.figures(chosen)
         return {
-            f"{metric}_{figure}": float(share[i, j])
+            f"{metric}_{figure}": float(seen[i, j] / real[i, j] - 1.0)
             for i, metric in enumerate(METRICS)
             for j, figure in enumerate(FIGURES)
+            if real[i, j] > 0
         }
 
 
@@ -205,17 +216,6 @@ def _timings(workload: Workload, queued: IntArray, first: IntArray, last: IntArr
     more = workload.output - 1
     tpot = np.where(more > 0, (last - first) / np.maximum(more, 1), np.nan)
     return Timings((first - queued) / 1e12, tpot / 1e12, (last - queued) / 1e12)
-
-
-def _told(replay: Replay, why: str) -> Replay:
-    """The same with a word on its memory."""
-    memory = f"{replay.settings.blocks:,} KV blocks, {why}"
-    return replace(replay, assumed="; ".join(filter(None, (memory, replay.assumed))))
-
-
-def _table(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = values.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _version(engine: str) -> tuple[int, ...]:

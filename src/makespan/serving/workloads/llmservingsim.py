@@ -150,7 +150,7 @@ class RecordedRun:
     queued, scheduled, first_token, last_token
         When the request entered the engine's queue, was first scheduled, and was answered.
     settings
-        Limits of the engine, None if the file about them does not say how many KV blocks it had.
+        Limits of the engine, None if the file about them leaves out one of them.
     model, engine, hardware
         What ran; empty where not known.
     meta
@@ -300,7 +300,14 @@ def _settings(about: Entry) -> EngineSettings | None:
         return None
     cache = Entry(nested["kv_cache"] or {}, about.source, 1)
     limits = Entry(nested["engine_kwargs"] or {}, about.source, 1)
-    if not cache.has("num_gpu_blocks"):
+    if not all(
+        table.has(key)
+        for table, key in (
+            (cache, "num_gpu_blocks"),
+            (limits, "max_num_batched_tokens"),
+            (limits, "max_num_seqs"),
+        )
+    ):
         return None
     try:
         return EngineSettings(
