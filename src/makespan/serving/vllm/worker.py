@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from makespan.core.errors import MakespanError, OptionError
-from makespan.serving.policies.catalogue import policy_maker
 from makespan.serving.policy import Policy
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm import messages as say
@@ -96,6 +95,8 @@ class NamedPolicy:
 
     def __call__(self) -> Policy:
         """The policy."""
+        from makespan.serving.policies.catalogue import policy_maker
+
         return policy_maker(self.name, self.workload, seed=self.seed)()
 
 
