@@ -82,6 +82,9 @@ class EngineView(Protocol):
     def computed(self, request: int) -> int:
         """Tokens of it whose keys and values are in memory."""
 
+    def hit(self, request: int) -> int:
+        """Tokens of its prompt that were found in memory when it was first admitted; 0 before."""
+
     def preemptions(self, request: int) -> int:
         """How often it lost its memory."""
 

@@ -110,6 +110,20 @@ class KeepsAll(Policy):
         return engine.now + 10**12
 
 
+class Recalls(Policy):
+    """Refuses and keeps by how much of the prompts of others was found in memory."""
+
+    time_varying = True
+
+    def admit(self, request: int, engine: EngineView) -> bool:
+        """See the base class; what this step has found is told, too."""
+        return sum(7 + engine.hit(r) for r in engine.running()) % 3 > 0
+
+    def retain(self, request: int, engine: EngineView) -> int | None:
+        """See the base class."""
+        return engine.now + 10**11 if engine.hit(request) else None
+
+
 class Interrupts(Policy):
     """Takes the memory of some of the running, but not for ever."""
 
@@ -221,7 +235,7 @@ class Restless(Router):
 
 POLICIES = (
     Policy, ShortestPrompt, CheapestVictim, LongestVictim, Picky, WatchesContext, Aging, Everything, Keeps, KeepsAll,
-    Interrupts, Drops, Sparing, Rough, Frames,
+    Recalls, Interrupts, Drops, Sparing, Rough, Frames,
 )  # fmt: skip
 ROUTERS: tuple[Callable[[], Router], ...] = (Router, RoundRobin, ByMemory, ByContext)
 

@@ -146,7 +146,7 @@ class Spy(Policy):
             (
                 r, engine.arrival(r), engine.prompt(r), engine.cap(r), engine.priority(r),
                 engine.program(r), engine.label(r), engine.slo(r), engine.generated(r),
-                engine.computed(r), engine.preemptions(r),
+                engine.computed(r), engine.hit(r), engine.preemptions(r),
             )
             for r in (*waiting, *running)
         )  # fmt: skip

@@ -124,7 +124,7 @@ class Sees(Policy):
             told += [
                 r, engine.arrival(r), engine.prompt(r), engine.cap(r), engine.priority(r),
                 engine.program(r), len(engine.label(r)), engine.slo(r), engine.generated(r),
-                engine.computed(r), engine.preemptions(r),
+                engine.computed(r), engine.hit(r), engine.preemptions(r),
             ]  # fmt: skip
         return sum(k * v for k, v in enumerate(told, 1)) % 3 > 0
 

@@ -136,6 +136,10 @@ def view_of(engine: Plain) -> EngineView:
             """Tokens of it in memory at the boundary."""
             return state.computed[request] - engine.given.get(request, 0)
 
+        def hit(self, request: int) -> int:
+            """Tokens of its prompt found when it was first admitted."""
+            return state.hit[request]
+
         def preemptions(self, request: int) -> int:
             """How often it lost its memory."""
             return state.preemptions[request]

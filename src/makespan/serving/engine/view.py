@@ -60,6 +60,7 @@ class View:
         "cap",
         "computed",
         "generated",
+        "hit",
         "index",
         "label",
         "max_num_batched_tokens",
@@ -81,7 +82,7 @@ class View:
         index, look = engine.index, engine.look
         arrivals, prompts, caps = requests.arrival, requests.prompt, requests.cap
         generated_of, computed_of = requests.generated, requests.computed
-        preemptions_of = requests.preemptions
+        preemptions_of, hits = requests.preemptions, requests.hit
 
         def now() -> int:
             return engine.now
@@ -139,6 +140,9 @@ class View:
                 return computed_of[request] - given.get(request, 0)
             return base + cohort.steps
 
+        def hit(request: int) -> int:
+            return hits[request]
+
         def preemptions(request: int) -> int:
             return preemptions_of[request]
 
@@ -149,7 +153,8 @@ class View:
         self.running, self.waiting = running, waiting
         self.arrival, self.prompt, self.cap, self.priority = arrival, prompt, cap, priority
         self.program, self.label, self.slo = program, label, slo
-        self.generated, self.computed, self.preemptions = generated, computed, preemptions
+        self.generated, self.computed, self.hit = generated, computed, hit
+        self.preemptions = preemptions
 
     @property
     def now(self) -> int:

@@ -110,6 +110,10 @@ class Book:
         self._batch.discard(r)
         self._note(now, Kind.FINISH, r)
 
+    def hit(self, r: int) -> int:
+        """Tokens of a request found in the prefix cache when it was first admitted; 0 before."""
+        return int(self._hit[r])
+
     def record(self, engine: str, *, measured: bool) -> Record:
         """What has happened so far, as a record."""
         counters = {"scheduled_tokens": self._computed}

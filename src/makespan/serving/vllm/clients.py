@@ -74,6 +74,8 @@ class Client:
         vLLM's object.
     number
         What policies call it.
+    hit
+        Tokens of its prompt that were found when it was first admitted, -1 before.
     """
 
     request: Any
@@ -84,6 +86,7 @@ class Client:
     program: int = -1
     label: str = ""
     slo: int = -1
+    hit: int = -1
 
 
 class Clients(Protocol):

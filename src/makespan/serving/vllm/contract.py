@@ -67,7 +67,11 @@ STEERED: Final = (
     Part("kv_cache_manager.block_pool.num_gpu_blocks", "size of the memory"),
     Part("kv_cache_manager.block_pool.free_blocks", "end of keeping", ("ordered_blocks",)),
     Part("kv_cache_manager.pop_blocks_for_free", "keeping of blocks", ("request",)),
-    Part("kv_cache_manager.allocate_slots", "moment of shortage", ("request", "num_new_tokens")),
+    Part(
+        "kv_cache_manager.allocate_slots",
+        "moment of shortage, and what was found of a prompt",
+        ("request", "num_new_tokens", "num_new_computed_tokens"),
+    ),
     Part(
         "kv_cache_manager.coordinator.allocate_new_computed_blocks",
         "moment of admission",

@@ -186,6 +186,12 @@ class Deciding:
                 self.unpin(other)
         self._reconsider()
 
+    def admitted(self, request: Any, found: int) -> None:
+        """The applicant has got its memory; so many of its tokens were there already."""
+        client = self.view.clients[self.view.numbers[request.request_id]]
+        if client.hit < 0:
+            client.hit = found
+
     def give_up(self, request: Any) -> bool:
         """Release something kept for a request that lacks memory, if the policy wants it."""
         if not self.pins:

@@ -369,7 +369,7 @@ class Serving:
             total, *rest = book.plan(report.begin, report.parts)
             book.step(report.begin, report.end, (total + report.warming, rest[0], rest[1], rest[2]))
         for r, _, after in report.parts:
-            requests.computed[r] = after
+            requests.computed[r], requests.hit[r] = after, book.hit(r)
             self._instance[r] = index
         for r, said in report.said:
             for _ in said:

@@ -29,6 +29,8 @@ class Requests:
         Which engine has it, -1 for none.
     computed
         Tokens in memory by the last report.
+    hit
+        Tokens found in the prefix cache when each was first admitted.
     preemptions
         How often each lost its memory.
     """
@@ -40,6 +42,7 @@ class Requests:
         self.sent = [-1] * load.count
         self.engine = [-1] * load.count
         self.computed = [0] * load.count
+        self.hit = [0] * load.count
         self.preemptions = [0] * load.count
 
 
@@ -153,6 +156,10 @@ class RemoteEngine:
     def computed(self, request: int) -> int:
         """Tokens of it in memory after the last step."""
         return self._requests.computed[request]
+
+    def hit(self, request: int) -> int:
+        """Tokens of its prompt found when an engine first admitted it."""
+        return self._requests.hit[request]
 
     def preemptions(self, request: int) -> int:
         """How often it lost its memory."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from makespan.core.errors import EngineError
@@ -253,11 +254,19 @@ def _scheduler(
             self.prev_step_scheduled_req_ids.discard(request.request_id)
             self._preempt_request(request, time.monotonic())
 
-        def _allocate(self, request: Any, *rest: Any, **named: Any) -> Any:
+        def _allocate(
+            self,
+            request: Any,
+            num_new_tokens: int,
+            num_new_computed_tokens: int = 0,
+            *rest: Any,
+            **named: Any,
+        ) -> Any:
             """vLLM's ``allocate_slots``, and the hooks for when it fails or is about to succeed."""
-            deciding = self.deciding
+            deciding, found = self.deciding, num_new_computed_tokens
+            allocate = partial(self._steered, request, num_new_tokens, found, *rest, **named)
             if request.status == running:
-                while (blocks := self._steered(request, *rest, **named)) is None:
+                while (blocks := allocate()) is None:
                     if not deciding.give_up(request):
                         if deciding.hooks.victim:
                             self._lend(deciding.victim())
@@ -266,9 +275,10 @@ def _scheduler(
             deciding.applicant = request
             self._put(self._gates)
             try:
-                while (blocks := self._steered(request, *rest, **named)) is None:
+                while (blocks := allocate()) is None:
                     if not deciding.give_up(request):
                         return None
+                deciding.admitted(request, found)
                 return blocks
             except Refused:
                 return None

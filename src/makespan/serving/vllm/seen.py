@@ -100,6 +100,10 @@ class SchedulerView:
         """
         return int(self.clients[request].request.num_computed_tokens)
 
+    def hit(self, request: int) -> int:
+        """Tokens of its prompt found when it was first admitted."""
+        return max(self.clients[request].hit, 0)
+
     def preemptions(self, request: int) -> int:
         """How often it lost its memory."""
         return int(self.clients[request].request.num_preemptions)

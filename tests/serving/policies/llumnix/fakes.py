@@ -94,6 +94,10 @@ class FakeEngine:
         one = self.requests[request]
         return one.prompt + one.generated - 1 if one.computed is None else one.computed
 
+    def hit(self, request: int) -> int:
+        """Nothing."""
+        return 0
+
     def preemptions(self, request: int) -> int:
         """As told."""
         return self.requests[request].preemptions
