@@ -30,7 +30,7 @@ import numpy as np
 
 from makespan import __version__
 from makespan.serving.cost import OperatorCost
-from makespan.serving.fidelity.fitting import fit_run
+from makespan.serving.fidelity.fitting import as_served, fit_run
 from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay
 from makespan.serving.workloads import read_recorded_run
 
@@ -66,7 +66,7 @@ def judge(job: tuple[Path, str, str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {"run": name, "prior": prior, "fitted": fitted}
     if fitted == "nothing":
         judged = half | ~half
-        seen, record = replay.simulated(cost)
+        seen, record = replay.simulated(as_served(cost))
         found["calibration"] = cost.calibration.label
     else:
         chosen = half if fitted == "first half" else ~half
@@ -78,6 +78,7 @@ def judge(job: tuple[Path, str, str, str]) -> dict[str, Any]:
             "factors": [round(f, 4) for f in fit.cost.factors],
             "per_context": round(fit.cost.per_context, 4),
             "per_pair": round(fit.cost.per_pair, 4),
+            "chunked_ms": round(fit.cost.chunked / 1e9, 2),
             "delay_ms": round(fit.delay / 1e9, 2),
             "loss": round(fit.loss, 2),
             "replays": fit.replays,

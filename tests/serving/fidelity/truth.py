@@ -41,13 +41,22 @@ def recorded(
     engines: int = 1,
     cost: StepCost = TRUTH,
     first_slow: Sequence[int] = (),
+    alike: bool = False,
+    slow: int = 1,
 ) -> Path:
     """Files of a run that an engine with the TRUTH did, as a benchmark client writes them.
 
     The engine's clock began elsewhere than the client's, and each of the requests in
-    ``first_slow`` was seen a second late, as by an engine that is not warm yet.
+    ``first_slow`` was seen a second late, as by an engine that is not warm yet. Requests may be all
+    alike, and the engine so many times as slow.
     """
     workload = load(requests)
+    if alike:
+        workload = Workload(
+            "alike", workload.arrival, np.full(requests, 200), np.full(requests, 40)
+        )
+    if slow > 1:
+        cost = LinearCost(*(slow * part for part in (15 * 10**9, 10**8, 150_000, 2 * 10**7, 800)))
     one = EngineSettings(blocks=(blocks or AMPLE_BLOCKS + 1) - 1, async_scheduling=ahead, **LIMITS)
     router = Boundaries()
     if engines > 1:
