@@ -11,6 +11,7 @@ from makespan.serving.policies.admission import Aggressive, Conservative
 from makespan.serving.policies.autellix import Autellix
 from makespan.serving.policies.catalogue import POLICIES
 from makespan.serving.policies.continuum import Continuum
+from makespan.serving.policies.hexgen.live import LiveUrgency
 from makespan.serving.policies.jitserve.policy import JitServe
 from makespan.serving.policies.ordering import EarliestDeadline, Priority, ShortestPrompt
 from makespan.serving.policies.past_future import PastFuture
@@ -30,6 +31,7 @@ LIVE: Final[Mapping[str, Callable[[Told, StepCost | None, int], Maker]]] = {
     "aggressive": lambda _t, _c, _s: Aggressive,
     "past-future": lambda _t, _c, s: lambda **more: PastFuture(**{"seed": s, **more}),
     "continuum": lambda t, c, _s: lambda **more: Continuum(t, c, **more),
+    "hexgen-urgency": lambda t, c, _s: lambda **more: LiveUrgency(t, c, **more),
     "jitserve": lambda t, c, _s: lambda **more: JitServe(t, c, **more),
     "sjf": lambda _t, _c, _s: ShortestPredicted,
     "ltr": lambda _t, _c, _s: LearnedRanks,

@@ -9,11 +9,41 @@ late is negative; see :mod:`.urgency` for what becomes of it.
 
 from __future__ import annotations
 
+from typing import Protocol, TypeVar
+
 import numpy as np
 
 from makespan.serving.policies.hexgen.profile import Profile
 from makespan.serving.policies.hexgen.workflow import Progress, Workflow
 from makespan.serving.workload import PICOSECONDS, Workload
+
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+class OfRequests(Protocol[Value_co]):
+    """Something that is known of each request."""
+
+    def __getitem__(self, request: int, /) -> Value_co:
+        """Of this one."""
+
+
+class Shares(Protocol):
+    """What the queue of an engine must know."""
+
+    @property
+    def profile(self) -> Profile:
+        """Service times, as they are known when a call begins."""
+
+    @property
+    def stage(self) -> OfRequests[str]:
+        """Of each call."""
+
+    @property
+    def prompt(self) -> OfRequests[int]:
+        """Tokens of each call's prompt."""
+
+    def budget(self, request: int, sent: int) -> float | None:
+        """Seconds that the call, sent at this time, may take; None if it is due at no time."""
 
 
 class Budgets:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from makespan.core.errors import OptionError
-from makespan.serving.policies.hexgen.budget import Budgets
+from makespan.serving.policies.hexgen.budget import Shares
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS
 
@@ -38,11 +38,12 @@ class Urgency(Policy):
 
     name = "hexgen-urgency"
 
-    def __init__(self, budgets: Budgets, *, late: Late = "clamp") -> None:
+    def __init__(self, budgets: Shares, *, late: Late = "clamp") -> None:
         if late not in ("clamp", "raw"):
             raise OptionError(f"late is {late!r}", hint="clamp or raw")
         self.late = late
-        self.budgets, self.profile = budgets, budgets.profile
+        self.budgets: Shares = budgets
+        self.profile = budgets.profile
         self.keys: dict[int, tuple[float, float, int, int]] = {}
         self.begun: dict[int, int] = {}
         self.idle_since = 0
