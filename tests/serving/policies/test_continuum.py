@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.instance import Instance
 from makespan.serving.engine.simulating import simulate_serving
-from makespan.serving.policies.continuum import Continuum
+from makespan.serving.load.programs import program_times
+from makespan.serving.policies.continuum import Continuum, Rule
 from makespan.serving.policies.told import ToldByWorkload
 from makespan.serving.policy import EngineView
 from makespan.serving.record import Record
@@ -32,6 +34,20 @@ def agents(seed: int = 0, **parameters: Any) -> Workload:
 def serve(load: Workload, policy: Continuum) -> Record:
     """Served by one engine with little memory."""
     return simulate_serving(load, EngineSettings(700), COST, policy=lambda: policy)
+
+
+def forgetful(load: Workload, tools: set[str]) -> Workload:
+    """The load with prompts that begin otherwise than the context before, after some tools."""
+    content = load.content.copy()
+    version = [0] * load.count
+    for turn in range(load.count):
+        for parent in load.parents(turn):
+            version[turn] = version[parent] + (load.labels[load.label[parent]] in tools)
+            # Of one program all is named anew with every version, nothing that others share.
+            own = slice(load.content_ptr[turn], load.content_ptr[turn + 1])
+            if version[turn]:
+                content[own] += 10**9 * (1 + version[turn] + 100 * int(load.program[turn]))
+    return replace(load, content=content)
 
 
 class Noting(Continuum):
@@ -108,8 +124,43 @@ def test_an_expired_context_gives_no_precedence() -> None:
         assert seen[1] is waited
 
 
+def test_nothing_is_kept_for_long_where_nothing_is_found_again() -> None:
+    """A tool whose callers come back with other prompts is found out, and only that one."""
+    load = agents()
+    forgetting = load.labels[0]
+    changed = forgetful(load, {forgetting})
+    policy = Continuum(changed, COST, rule="fixed", fixed=100.0, recall=0.5)
+    assert serve(changed, policy).finished.all()
+    means = {tool: float(np.mean(found)) for tool, found in policy.found.items()}
+    assert set(means) == set(load.labels) - {"end"}
+    assert means.pop(forgetting) == 0.0
+    assert min(means.values()) > 0.5
+    assert len(policy.found[forgetting]) < len(policy.found[load.labels[1]])
+
+
+def test_keeping_in_vain_costs_and_is_left_off() -> None:
+    """Contexts that nobody finds take memory from those at work, until it is noticed."""
+    load = agents()
+    changed = forgetful(load, set(load.labels))
+    times = {}
+    for recall in (0.0, 0.5):
+        policy = Continuum(changed, COST, rule="fixed", fixed=100.0, recall=recall)
+        times[recall] = program_times(serve(changed, policy))[0].mean()
+    assert times[0.5] < times[0.0]
+
+
+@pytest.mark.parametrize("rule", ["ttl", "fixed", "threshold"])
+def test_where_contexts_are_found_nothing_changes(rule: Rule) -> None:
+    """To the picosecond."""
+    load = agents()
+    one, other = (
+        serve(load, Continuum(load, COST, rule=rule, recall=recall)) for recall in (0.0, 0.5)
+    )
+    assert (one.last == other.last).all()
+
+
 @pytest.mark.parametrize(
-    "options", [{"rule": "some"}, {"fixed": -1.0}, {"fixed": 1e9}, {"share": 2.0}]
+    "options", [{"rule": "some"}, {"fixed": -1.0}, {"fixed": 1e9}, {"share": 2.0}, {"recall": -0.1}]
 )
 def test_impossible_options_are_refused(options: dict[str, Any]) -> None:
     """With an error of ours."""

@@ -44,6 +44,12 @@ _LONGEST: Final = 1e6
 _THRESHOLD: Final = 2.0
 """Seconds; of the preview's rule, which keeps contexts of fast tools for so long."""
 
+_RECALLED: Final = 20
+"""Latest returns to kept contexts whose shares found are averaged, per tool (ours)."""
+
+_ENOUGH: Final = 5
+"""Returns after which what they found is judged (ours)."""
+
 Rule = Literal["ttl", "threshold", "fixed", "never", "oracle"]
 RULES: Final = ("ttl", "threshold", "fixed", "never", "oracle")
 
@@ -56,6 +62,10 @@ class _Program:
     ----------
     until, blocks
         Until when its context is kept, None if it is not, and the blocks of it.
+    context
+        Tokens of it.
+    back
+        The turn that has come back to a context that was kept for it, as long as it is.
     """
 
     arrival: int
@@ -64,6 +74,8 @@ class _Program:
     tool: str = ""
     until: int | None = None
     blocks: int = 0
+    context: int = 0
+    back: int | None = None
 
 
 @dataclass(slots=True)
@@ -106,6 +118,11 @@ class Continuum(Policy):
     give_way
         Whether kept contexts are given up for a turn that could also wait for those that run. The
         paper calls giving up a guard against deadlock, which we take to mean: only if nothing runs.
+    recall
+        Share of a kept context that turns must find again, in the mean of the latest after the same
+        tool, for contexts to be kept after it any longer. Prompts may begin otherwise when they
+        come back (a template that drops the reasoning), and what is kept for them is worth nothing.
+        Ours; the paper keeps whatever is found, which is 0.
     """
 
     name = "continuum"
@@ -119,6 +136,7 @@ class Continuum(Policy):
         fixed: float = 2.0,
         give_way: bool = False,
         share: float = 1.0,
+        recall: float = 0.0,
     ) -> None:
         if rule not in RULES or not 0 <= fixed <= _LONGEST:
             raise OptionError(
@@ -127,13 +145,16 @@ class Continuum(Policy):
             )
         if not 0 <= share <= 1:
             raise OptionError(f"share is {share}", hint="from 0 to 1")
+        if not 0 <= recall <= 1:
+            raise OptionError(f"recall is {recall}", hint="from 0 to 1")
         self.rule, self.fixed, self.cost, self.give_way = rule, fixed, cost, give_way
-        self.share = share
+        self.share, self.recall = share, recall
         self.told = ToldByWorkload(told) if isinstance(told, Workload) else told
         self.coming = _pauses_to_come(told) if rule == "oracle" else {}
         self.programs: dict[int, _Program] = {}
         self.pauses: dict[str, Pauses] = defaultdict(Pauses)
         self.all = Pauses()
+        self.found: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_RECALLED))
         self.delays: deque[float] = deque(maxlen=_WINDOW)
         self.served: list[int] = []
         self.eta = 1.0
@@ -153,6 +174,8 @@ class Continuum(Policy):
             program.until = None
         if program.until is None:
             self.unkept[request] = engine.arrival(request)
+        else:
+            program.back = request
         program.ended = None
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
@@ -182,10 +205,16 @@ class Continuum(Policy):
         program = self._program(request, engine)
         if program is None:
             return None
+        if program.back == request:
+            share = min(engine.hit(request) / max(program.context, 1), 1.0)
+            self.found[program.tool].append(share)
+        program.back = None
         program.turns += 1
         program.ended, program.tool, program.until = engine.now, engine.label(request), None
         if self.told.is_last(request):
             self._learn(program.turns)
+            return None
+        if not self._is_found(program.tool):
             return None
         context = engine.computed(request)
         seconds = self.time_to_live(context, program.tool, self.coming.get(request, 0.0))
@@ -193,6 +222,7 @@ class Continuum(Policy):
         if seconds <= 0 or self._kept(engine.now) + blocks > self.share * engine.total_blocks:
             return None
         program.until, program.blocks = engine.now + round(seconds * PICOSECONDS), blocks
+        program.context = context
         self.keeping.add(engine.program(request))
         return program.until
 
@@ -209,7 +239,7 @@ class Continuum(Policy):
         chosen = max(pinned, key=lambda r: (arrival(r), r))
         program = self._program(chosen, engine)
         if program:
-            program.until = None
+            program.until = program.back = None
         return chosen
 
     def time_to_live(self, context: int, tool: str, pause: float = 0.0) -> float:
@@ -236,6 +266,11 @@ class Continuum(Policy):
             # Of an exponential law with mean m: the derivative of P * benefit - ttl is 0 here.
             return max(0.0, _MEAN_PAUSE * math.log(benefit / _MEAN_PAUSE)) if benefit > 0 else 0.0
         return (mine if len(mine.values) > _COLD else self.all).best(benefit)
+
+    def _is_found(self, tool: str) -> bool:
+        """Whether turns find what is kept for them after the tool, as far as has been seen."""
+        past = self.found[tool]
+        return len(past) < _ENOUGH or sum(past) >= self.recall * len(past)
 
     def _program(self, request: int, engine: EngineView) -> _Program | None:
         index = engine.program(request)
