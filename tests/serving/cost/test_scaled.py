@@ -48,6 +48,24 @@ def test_parts_are_multiplied_apart() -> None:
     assert cost.step(500, 3, 7000, 90) == plain + 3 * 1000 * 7000 + 25 * 90
 
 
+@given(st.integers(2, 4000), st.integers(1, 64), st.integers(0, 10**6))
+def test_part_of_a_prompt_takes_a_fixed_time_more(tokens: int, sequences: int, more: int) -> None:
+    """Steps of decodes alone do not, nor does it depend on what the step computes."""
+    plain = ScaledCost(BASE, (1, 64), (1.5, 0.5), per_pair=2.0)
+    cost = ScaledCost(BASE, (1, 64), (1.5, 0.5), per_pair=2.0, chunked=more)
+    if tokens > sequences:
+        work = (tokens, sequences, 5 * tokens, tokens**2)
+        assert cost.step(*work) == plain.step(*work) + more
+    assert cost.decode(sequences) == plain.decode(sequences)
+    assert cost.step(sequences, sequences, 90, 0) == plain.step(sequences, sequences, 90, 0)
+
+
+def test_no_part_of_a_prompt_is_faster() -> None:
+    """A negative time is refused."""
+    with pytest.raises(OptionError, match="chunked"):
+        ScaledCost(BASE, (1,), (1.0,), chunked=-1)
+
+
 @pytest.mark.parametrize(
     ("knots", "factors"),
     [((), ()), ((2,), (1.0,)), ((1, 1), (1.0, 1.0)), ((1, 2), (1.0,)), ((1,), (0.0,))],

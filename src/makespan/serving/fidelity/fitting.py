@@ -11,9 +11,10 @@ Annals of Mathematical Statistics 35, 1964), so that the first requests of an en
 warm do not bend the fit, plus the prior. Means do not count by themselves: those of a queue are
 made by few requests, and by what held up the engine long before. The method is that of Levenberg
 and Marquardt (SIAM Journal on Applied Mathematics 11, 1963) with differences of replays for
-derivatives, then a walk at random. Requests before and after the fitted ones are simulated, too,
-since they share the queue, but do not count; those that arrived after the last of the fitted had
-ended are left out. Of a long run the first :data:`MOST` of the requests that count are fitted.
+derivatives, then a walk at random; what was tried is averaged by its likelihood. Requests before
+and after the fitted ones are simulated, too, since they share the queue, but do not count; those
+that arrived after the last of the fitted had ended are left out. Of a long run the first
+:data:`MOST` of the requests that count are fitted.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class Fit:
     delay
         Picoseconds between the end of a step and its tokens being seen.
     loss
-        What was minimised: half the mean squared errors, and the prior.
+        What was minimised, at its least: half the mean squared errors, and the prior.
     replays
         Simulations it took.
     requests
@@ -192,10 +193,11 @@ class _Search:
         self.replays = 0
         self._prior, self._wanted = _prior(shape)
         self.point, self.loss = np.zeros(_SIZE), np.inf
+        self._tried: list[tuple[FloatArray, float]] = []
         self._evidence = _EVIDENCE * min(1.0, int(chosen.sum()) / ENOUGH)
 
     def run(self, seed: int) -> Fit:
-        """The best factors that were found."""
+        """The factors that are likely."""
         point = self._level(np.array([*[0.0] * _FACTORS, _DELAY[0], CHUNKED[0]]))
         rows, weights = self._rows(point)
         self.point, self.loss = point, self._loss(point, rows, weights)
@@ -215,13 +217,26 @@ class _Search:
             if self.loss > 0.99 * before:
                 break
         self._wander(curved, np.random.default_rng(seed))
-        cost, delay = self._model(self.point)
+        cost, delay = self._model(self._mean())
         return Fit(cost, delay, self.loss, self.replays, int(self.chosen.sum()))
+
+    def _mean(self) -> FloatArray:
+        """Mean of what was tried, each point by its likelihood.
+
+        The best of a rough function is where accidents favour it; its neighbours that are as good
+        but for those know as much.
+        """
+        points = np.stack([self.point, *(point for point, _ in self._tried)])
+        losses = np.array([self.loss, *(loss for _, loss in self._tried)])
+        likely = np.exp(np.maximum(self.loss - losses, -50.0))
+        mean: FloatArray = likely @ points / likely.sum()
+        return mean
 
     def _try(self, trial: FloatArray) -> tuple[FloatArray, FloatArray] | None:
         """Move there if it is better; its rows and weights then."""
         rows, weights = self._rows(trial)
         loss = self._loss(trial, rows, weights)
+        self._tried.append((trial, loss))
         if loss >= self.loss:
             return None
         self.point, self.loss = trial, loss
