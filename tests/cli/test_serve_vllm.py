@@ -34,6 +34,37 @@ def test_command_and_policy_are_shown(invoke: Invoke, checked: Check) -> None:
     assert "MAKESPAN_POLICY=" in result.stderr
 
 
+def test_memory_is_taken_for_the_blocks_alone(
+    invoke: Invoke, checked: Check, tmp_path: Path
+) -> None:
+    """If it can be told from the model's folder, and the user does not say how much."""
+    blocks = ("--num-gpu-blocks-override", "65", "--block-size=32")
+    shape = {"num_hidden_layers": 3, "num_attention_heads": 4, "hidden_size": 32}
+
+    def asked(*words: str) -> str:
+        result = invoke("serve-vllm", str(tmp_path), "--dry-run", "--json", "-", "--", *words)
+        assert result.exit_code == 0, result.output
+        command = checked(result.stdout)["command"]
+        if "--kv-cache-memory-bytes" not in command:
+            return ""
+        return str(command[command.index("--kv-cache-memory-bytes") + 1])
+
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(shape))
+    token = 2 * 3 * 4 * 8  # keys and values of 3 layers and 4 heads of 8
+    assert asked(*blocks) == str(token * 2 * 65 * 32)
+    assert asked(*blocks, "--dtype", "float32") == str(token * 4 * 65 * 32)
+    assert asked(*blocks, "--kv_cache_memory_bytes=9") == ""
+    assert asked(*blocks, "--gpu-memory-utilization", "0.2") == ""
+    assert asked("--block-size", "32") == ""
+    assert asked("--num-gpu-blocks-override", "--block-size", "32") == ""
+    config.write_text(json.dumps({"text_config": {**shape, "num_key_value_heads": 2}}))
+    assert asked(*blocks) == str(token * 65 * 32)
+    for damaged in ("[]", "{", "{}", '{"num_hidden_layers": "x", "num_attention_heads": null}'):
+        config.write_text(damaged)
+        assert asked(*blocks) == ""
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

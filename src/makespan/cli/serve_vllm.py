@@ -117,7 +117,9 @@ def serve_vllm(
     """Start vLLM's OpenAI-compatible server with a policy of makespan inside.
 
     This process becomes the server: Ctrl-C and signals are vLLM's. Needs an environment with vLLM
-    (scripts/install_vllm.py makes one).
+    (scripts/install_vllm.py makes one). Where --num-gpu-blocks-override and --block-size are given,
+    vLLM takes memory for those blocks; otherwise a share of all there is, unless told how much by
+    --kv-cache-memory-bytes.
     """
     with Session("serve-vllm", json_target=json, quiet=quiet, debug=debug) as session:
         import os
@@ -152,6 +154,12 @@ def serve_vllm(
             session.console.print(" ".join([*shown, shlex.join(found.command)]), soft_wrap=True)
             return
         session.note(f"vLLM {vllm} with policy {policy} at {found.url}")
+        amounts = "--kv-cache-memory-bytes", "--gpu-memory-utilization"
+        if not any(w.replace("_", "-").startswith(amounts) for w in found.command):
+            session.note(
+                "vLLM takes a share of all memory and does not start if that is not free; "
+                "to give less: -- --kv-cache-memory-bytes N"
+            )
         sys.stdout.flush()
         # What the user has set wins, but for the policy and the key.
         chosen = {"MAKESPAN_POLICY", "VLLM_API_KEY"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.admission import Aggressive, Conservative
 from makespan.serving.policies.autellix import Autellix
+from makespan.serving.policies.batchllm.live import QueueBatch
 from makespan.serving.policies.catalogue import POLICIES
 from makespan.serving.policies.continuum import Continuum
 from makespan.serving.policies.hexgen.live import LiveUrgency
@@ -17,12 +18,17 @@ from makespan.serving.policies.ordering import EarliestDeadline, Priority, Short
 from makespan.serving.policies.past_future import PastFuture
 from makespan.serving.policies.predicted import LearnedRanks, ShortestPredicted
 from makespan.serving.policies.slos_serve import SlosServe
-from makespan.serving.policies.told import Told
+from makespan.serving.policies.told import Prompts, Told
 from makespan.serving.policy import Policy
 
 Maker = Callable[..., Policy]
 
-LIVE: Final[Mapping[str, Callable[[Told, StepCost | None, int], Maker]]] = {
+
+class Listening(Told, Prompts, Protocol):
+    """What a live server hears from its clients."""
+
+
+LIVE: Final[Mapping[str, Callable[[Listening, StepCost | None, int], Maker]]] = {
     "fcfs": lambda _t, _c, _s: Policy,
     "priority": lambda _t, _c, _s: Priority,
     "edf": lambda t, _c, _s: lambda: EarliestDeadline(t),
@@ -31,6 +37,7 @@ LIVE: Final[Mapping[str, Callable[[Told, StepCost | None, int], Maker]]] = {
     "aggressive": lambda _t, _c, _s: Aggressive,
     "past-future": lambda _t, _c, s: lambda **more: PastFuture(**{"seed": s, **more}),
     "continuum": lambda t, c, _s: lambda **more: Continuum(t, c, **more),
+    "batchllm": lambda t, _c, _s: lambda **more: QueueBatch(t, **more),
     "hexgen-urgency": lambda t, c, _s: lambda **more: LiveUrgency(t, c, **more),
     "jitserve": lambda t, c, _s: lambda **more: JitServe(t, c, **more),
     "sjf": lambda _t, _c, _s: ShortestPredicted,
@@ -41,10 +48,19 @@ LIVE: Final[Mapping[str, Callable[[Told, StepCost | None, int], Maker]]] = {
 }
 """By name: given what clients say, step times and a seed, what takes the options."""
 
+_INSTEAD: Final[Mapping[str, str]] = {
+    "prefix-sort": "batchllm plans what is waiting",
+    "prefix-tree": "batchllm plans what is waiting",
+    "edf-query": "edf counts the deadline of a program from its first request",
+    "heft-rank": "hexgen-urgency reckons with the stages to come, as clients name them",
+    "jitserve-artifact": "jitserve has the rewards of the paper",
+}
+"""What a server can have that does nearly what is asked for."""
+
 
 def live_policy(
     name: str,
-    told: Told,
+    told: Listening,
     cost: StepCost | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
@@ -65,7 +81,8 @@ def live_policy(
             what = f"policy {name!r} is an oracle: it knows lengths before they are generated"
         else:
             what = f"policy {name!r} must know the load beforehand, which no live server does"
-        raise OptionError(what, hint=f"there are {', '.join(LIVE)}")
+        near = f"{_INSTEAD[name]}; " if name in _INSTEAD else ""
+        raise OptionError(what, hint=f"{near}there are {', '.join(LIVE)}")
     try:
         return maker(told, cost, seed)(**(options or {}))
     except TypeError as error:

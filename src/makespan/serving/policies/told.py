@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from makespan.serving.workload import Slo, Workload
@@ -16,6 +17,16 @@ class Told(Protocol):
 
     def is_last(self, request: int) -> bool:
         """Whether the client has said that the request is the last of its program."""
+
+
+class Prompts(Protocol):
+    """Who can also tell what prompts say: the process of an engine, which has to compute them."""
+
+    def prompt_tokens(self, request: int) -> Sequence[int]:
+        """Token ids of the prompt of a request that is here; none if it is given otherwise."""
+
+    def sharing(self, request: int) -> Hashable:
+        """What must be equal besides for two prompts to share memory."""
 
 
 class ToldByWorkload:

@@ -6,7 +6,7 @@ they come, and what they want to be known they put into the sampling parameters'
 (``vllm_xargs`` of the OpenAI-compatible server):
 
 - ``makespan_program``: the session or program it is a part of; left out, vLLM's ``session_id``
-- ``makespan_label``: stage, tool or tenant
+- ``makespan_label``: stage, tool or tenant (for HexGen-Text2SQL the stage of the query)
 - ``makespan_slo``: name of an SLO class of the server
 - ``makespan_last``: true if the program ends with it
 
@@ -16,7 +16,7 @@ Nothing that a stranger writes there is an error; what makes no sense counts as 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -159,7 +159,7 @@ class _Program:
 
 
 class LiveClients:
-    """Strangers; also what they and the server's operator have told (``Told``).
+    """Strangers; also what they and the server's operator have told (``Told``, ``Prompts``).
 
     Parameters
     ----------
@@ -177,10 +177,25 @@ class LiveClients:
         self._program: dict[str, _Program] = {}
         self._named: dict[int, str] = {}
         self._last: set[int] = set()
+        self._here: dict[int, Any] = {}
 
     def is_last(self, request: int) -> bool:
         """See :class:`makespan.serving.policies.told.Told`."""
         return request in self._last
+
+    def prompt_tokens(self, request: int) -> Sequence[int]:
+        """See :class:`makespan.serving.policies.told.Prompts`."""
+        return getattr(self._here[request], "prompt_token_ids", None) or ()
+
+    def sharing(self, request: int) -> Hashable:
+        """See :class:`makespan.serving.policies.told.Prompts`: salt, adapter and pictures."""
+        here = self._here[request]
+        seen = getattr(here, "mm_features", None) or ()
+        return (
+            str(getattr(here, "cache_salt", None)),
+            str(getattr(getattr(here, "lora_request", None), "lora_name", None)),
+            *(str(getattr(one, "identifier", None)) for one in seen),
+        )
 
     def meet(self, request: Any) -> Client:
         """See :class:`Clients`."""
@@ -194,6 +209,7 @@ class LiveClients:
             label=_word(said.get("makespan_label")),
             slo=self._classes.get(_word(said.get("makespan_slo")), -1),
         )
+        self._here[client.number] = request
         self._count += 1
         name = _word(said.get("makespan_program")) or _word(request.session_id)
         if name:
@@ -213,6 +229,7 @@ class LiveClients:
     def forget(self, client: Client) -> None:
         """See :class:`Clients`; a program is forgotten with the request that ends it."""
         number = client.number
+        self._here.pop(number, None)
         ended = number in self._last
         self._last.discard(number)
         name = self._named.pop(number, None)

@@ -56,16 +56,11 @@ class InOrder(Policy):
         return sorted(waiting, key=self.rank.__getitem__)
 
 
-class BatchLLM(InOrder):
-    """See the module.
+class ByMemory(Policy):
+    """Admission by memory; see the module.
 
     Parameters
     ----------
-    plan
-        A plan of the whole workload; None: one is made, with the caps as expected outputs.
-    output
-        (n,) tokens expected of each output; None: the caps, until twenty requests have ended, and
-        then the mean of those that have.
     threshold
         Share of memory up to which requests are admitted.
     growth
@@ -79,14 +74,9 @@ class BatchLLM(InOrder):
         Whether admission is by memory as above; False: as the engine does.
     """
 
-    name = "batchllm"
-
     def __init__(
         self,
-        workload: Workload,
-        plan: Plan | None = None,
         *,
-        output: IntArray | None = None,
         threshold: float = 0.95,
         growth: float = 0.5,
         hysteresis: float = 0.02,
@@ -100,25 +90,23 @@ class BatchLLM(InOrder):
             )
         if tokens < 1:
             raise OptionError(f"steps of {tokens} tokens", hint="at least 1")
-        self.plan = plan_workload(workload, output=output) if plan is None else plan
-        if self.plan.total != workload.count or len(self.plan.order) != workload.count:
-            raise OptionError(
-                f"the plan has {len(self.plan.order)} of {workload.count} requests",
-                hint="give a plan of the whole workload",
-            )
-        super().__init__(self.plan.rank)
-        self.told = output is not None
-        self.expected: list[int] = (workload.cap if output is None else output).tolist()
-        self.group: list[int] = self.plan.group.tolist()
-        self.prefix: list[int] = self.plan.prefix.tolist()
         self.threshold, self.growth, self.hysteresis = threshold, growth, hysteresis
         self.tokens, self.memory = tokens, memory
+        self.told = False
         self.ended = self.generated = 0
         self.closed: Sequence[int] | None = None
         # Of the batch at a boundary: what it will yet generate, and the groups in it.
         self.at, self.coming = -1, 0
         self.batch: Sequence[int] = []
         self.groups: set[int] = set()
+
+    def group_of(self, request: int) -> tuple[int, int]:
+        """Number of a request's group, and the tokens that its members share."""
+        raise NotImplementedError
+
+    def most(self, request: int, engine: EngineView) -> int:
+        """Tokens expected of an output before any has ended."""
+        raise NotImplementedError
 
     def admit(self, request: int, engine: EngineView) -> bool:
         """See :meth:`Policy.admit`; O(k) for k running requests, once per boundary."""
@@ -131,11 +119,11 @@ class BatchLLM(InOrder):
         if self.at != engine.now or self.batch != running:
             self.at, self.batch = engine.now, running
             self.coming = sum(self._left(r, engine) for r in running)
-            self.groups = {self.group[r] for r in running}
-        group = self.group[request]
+            self.groups = {self.group_of(r)[0] for r in running}
+        group, shared = self.group_of(request)
         prompt = engine.prompt(request) + engine.generated(request)
         if group in self.groups:
-            prompt -= self.prefix[group]
+            prompt -= shared
         coming = self.coming + self._left(request, engine)
         need = total - engine.free_blocks + -(-prompt // size) + self.growth * coming / size
         share = self.threshold if self.closed is None else self.threshold - self.hysteresis
@@ -158,7 +146,65 @@ class BatchLLM(InOrder):
 
     def _left(self, request: int, engine: EngineView) -> int:
         """Tokens that the request is expected to generate yet."""
-        expected = self.expected[request]
+        expected = self.most(request, engine)
         if not self.told and self.ended >= _SEEN:
             expected = min(expected, self.generated // self.ended)
         return max(expected - engine.generated(request), 0)
+
+
+class BatchLLM(ByMemory, InOrder):
+    """See the module.
+
+    Parameters
+    ----------
+    plan
+        A plan of the whole workload; None: one is made, with the caps as expected outputs.
+    output
+        (n,) tokens expected of each output; None: the caps, until twenty requests have ended, and
+        then the mean of those that have.
+    threshold, growth, hysteresis, tokens, memory
+        As of :class:`ByMemory`.
+    """
+
+    name = "batchllm"
+
+    def __init__(
+        self,
+        workload: Workload,
+        plan: Plan | None = None,
+        *,
+        output: IntArray | None = None,
+        threshold: float = 0.95,
+        growth: float = 0.5,
+        hysteresis: float = 0.02,
+        tokens: int = 16_384,
+        memory: bool = True,
+    ) -> None:
+        ByMemory.__init__(
+            self,
+            threshold=threshold,
+            growth=growth,
+            hysteresis=hysteresis,
+            tokens=tokens,
+            memory=memory,
+        )
+        self.plan = plan_workload(workload, output=output) if plan is None else plan
+        if self.plan.total != workload.count or len(self.plan.order) != workload.count:
+            raise OptionError(
+                f"the plan has {len(self.plan.order)} of {workload.count} requests",
+                hint="give a plan of the whole workload",
+            )
+        InOrder.__init__(self, self.plan.rank)
+        self.told = output is not None
+        self.expected: list[int] = (workload.cap if output is None else output).tolist()
+        self.group: list[int] = self.plan.group.tolist()
+        self.prefix: list[int] = self.plan.prefix.tolist()
+
+    def group_of(self, request: int) -> tuple[int, int]:
+        """See :meth:`ByMemory.group_of`."""
+        group = self.group[request]
+        return group, self.prefix[group]
+
+    def most(self, request: int, engine: EngineView) -> int:
+        """See :meth:`ByMemory.most`."""
+        return self.expected[request]
