@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +24,12 @@ def vllm() -> str:
     except MissingDependencyError as error:
         pytest.skip(str(error))
     return adapter.check()
+
+
+@pytest.fixture(scope="session")
+def model(vllm: str) -> Path:
+    """Folder of a prepared model; skips where there is none."""
+    folder = os.environ.get("MAKESPAN_MODEL")
+    if not folder or not (Path(folder) / "config.json").is_file():
+        pytest.skip("no model: set MAKESPAN_MODEL to what scripts/prepare_model.py made")
+    return Path(folder)

@@ -1,8 +1,9 @@
-"""Two real vLLM engines: moved requests say what unmoved ones say."""
+"""Two real vLLM engines: requests say the same words wherever they are computed."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,12 +11,10 @@ import numpy as np
 import pytest
 
 from makespan.core.errors import EngineError
-from makespan.serving.policies.ordering import ShortestPrompt
 from makespan.serving.policy import FleetView, Move, RoundRobin, Router
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm.fleet import RealFleet
 from makespan.serving.vllm.handover import Handing, Outcome
-from makespan.serving.vllm.worker import Place
 from makespan.serving.workload import PICOSECONDS, Workload
 
 # Engines take seconds to load, and minutes on a machine that is busy otherwise.
@@ -26,7 +25,7 @@ LOAD = Workload(
     "four",
     np.zeros(4, dtype=np.int64),
     np.array([40, 130, 70, 20]),
-    np.array([24, 30, 26, 40]),
+    np.array([20, 24, 22, 28]),
 )
 
 
@@ -54,23 +53,30 @@ class Swapping(Router):
 
 
 @pytest.fixture(scope="module")
-def model(vllm: str) -> Path:
-    """Folder of a prepared model; skips where there is none."""
-    folder = os.environ.get("MAKESPAN_MODEL")
-    if not folder or not (Path(folder) / "config.json").is_file():
-        pytest.skip("no model: set MAKESPAN_MODEL to what scripts/prepare_model.py made")
-    return Path(folder)
-
-
-@pytest.fixture(scope="module")
 def fleet(model: Path) -> Iterator[RealFleet]:
     """One fleet for all tests, in a precision in which a word does not hang on rounding."""
     with RealFleet(model, LIMITS, dtype="float32") as fleet:
         yield fleet
 
 
-def test_greedy_words_do_not_depend_on_moves(fleet: RealFleet) -> None:
-    """Token by token, for live and for blocking hand-over; and some are moved."""
+class Killing(RoundRobin):
+    """Once all requests have said some tokens, the process of an engine is killed."""
+
+    poll = PICOSECONDS // 50
+
+    def __init__(self, pid: int) -> None:
+        super().__init__()
+        self.pid = pid
+
+    def scale(self, fleet: FleetView) -> None:
+        """Not a matter of scaling."""
+        if self.pid and all(fleet.engines[0].generated(r) >= 3 for r in range(LOAD.count)):
+            os.kill(self.pid, signal.SIGKILL)
+            self.pid = 0
+
+
+def test_greedy_words_depend_neither_on_moves_nor_on_deaths(fleet: RealFleet) -> None:
+    """Token by token, for live and for blocking hand-over, and when an engine is killed."""
     still = fleet.run(LOAD, router=RoundRobin(), time_limit=300)
     assert still.record.finished.all()
     assert [len(said) for said in still.answers] == LOAD.output.tolist()
@@ -90,22 +96,13 @@ def test_greedy_words_do_not_depend_on_moves(fleet: RealFleet) -> None:
                 assert m.computed <= m.lag + LIMITS.block_size
             else:
                 assert m.computed == m.tokens
-
-
-def test_every_engine_has_its_policy_and_its_death_is_told(model: Path) -> None:
-    """The plug-in rules each, by the order of prompts; an engine that is killed ends the run."""
-    load = Workload("line", 0 * LOAD.arrival, LOAD.prompt, np.full(4, 3))
-    narrow = EngineSettings(blocks=64, block_size=32, max_num_batched_tokens=160, max_num_seqs=1)
-    place = Place(nice=1, slowdown=2.0)
-    with RealFleet(model, narrow, engines=1, places=[place], policy=ShortestPrompt) as fleet:
-        found = fleet.run(load, time_limit=300)
-        assert found.record.finished.all()
-        # The first may have been admitted before the others had come through the pipe.
-        later = [int(r) for r in np.argsort(found.record.admitted)][1:]
-        assert later == sorted(later, key=lambda r: load.prompt[r])
-        fleet.processes[0].kill()
-        with pytest.raises(EngineError, match="engine 0"):
-            fleet.run(load, time_limit=300)
+    dead = fleet.processes[1].pid
+    assert dead is not None
+    killed = fleet.run(LOAD, router=Killing(dead), time_limit=300)
+    assert killed.answers == still.answers
+    assert killed.record.finished.all()
+    [change] = killed.changes
+    assert str(change).startswith("engine 1 is dead: was killed by SIGKILL; it had 2 request")
 
 
 def test_engine_that_cannot_load_says_why(model: Path, tmp_path: Path) -> None:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +18,11 @@ from makespan.serving.load.saving import save
 from makespan.serving.record import Fate
 from makespan.serving.workload import PICOSECONDS, Slo, Workload
 from makespan.serving.workloads.llmservingsim import read_recorded_run
+from tests.serving.vllm.servers import KEY, serving
 
 # A server takes half a minute to load, and minutes on a machine that is busy otherwise.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-KEY = "key-of-a-test"
 LOAD = Workload(
     "four",
     np.array([0, 0, 0, PICOSECONDS // 2]),
@@ -44,59 +38,11 @@ LOAD = Workload(
 
 
 @pytest.fixture(scope="module")
-def model(vllm: str) -> Path:
-    """Folder of a prepared model; skips where there is none."""
-    folder = os.environ.get("MAKESPAN_MODEL")
-    if not folder or not (Path(folder) / "config.json").is_file():
-        pytest.skip("no model: set MAKESPAN_MODEL to what scripts/prepare_model.py made")
-    return Path(folder)
-
-
-@pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of the model, shut down in the end by the signal that a service manager sends."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    # vLLM's servers have their engine in a process of its own, whatever other tests ask for.
-    surroundings = {k: v for k, v in os.environ.items() if k != "VLLM_ENABLE_V1_MULTIPROCESSING"}
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    words = [
-        *(sys.executable, "-m", "makespan", "serve-vllm", str(model), "--port", str(port)),
-        *("--policy", "shortest-prompt", "--slo", "chat:deadline=600", "--api-key-env", "TEST_KEY"),
-        *("--", "--max-num-seqs", "1", "--max-num-batched-tokens", "256", "--block-size", "32"),
-        *("--num-gpu-blocks-override", "65", "--max-model-len", "1024", "--enforce-eager"),
-        *("--served-model-name", "smol", "--enable-prompt-tokens-details"),
-        # Left unsaid, vLLM wants 92 % of the machine's memory to be free.
-        *("--kv-cache-memory-bytes", "200000000"),
-    ]
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(
-            words, stdout=out, stderr=out, env={**surroundings, "TEST_KEY": KEY}
-        ) as process,
-    ):
-        address = Server.at(f"http://127.0.0.1:{port}")
-        try:
-            patience = time.monotonic() + 600
-            while True:
-                try:
-                    look_at(address, model="smol", key=KEY)
-                    break
-                except EngineError:
-                    assert process.poll() is None, log.read_text()[-3000:]
-                    assert time.monotonic() < patience, log.read_text()[-3000:]
-                    time.sleep(1.0)
-            yield address
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                code = process.wait(120)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-    assert code in (0, -signal.SIGTERM), log.read_text()[-3000:]
-    assert KEY not in log.read_text()
+    words = ["--policy", "shortest-prompt", "--slo", "chat:deadline=600"]
+    with serving(model, tmp_path_factory.mktemp("server"), words) as address:
+        yield address
 
 
 @pytest.fixture

@@ -185,7 +185,8 @@ class RealFleet:
         if prompts is not None and [len(p) for p in prompts] != workload.prompt.tolist():
             raise OptionError("the prompts are not as many or as long as the workload says")
         router, handing = router or Router(), handing or Handing()
-        if router.poll is not None and handing.mode == "live" and not self._caching:
+        moves = router.poll is not None and type(router).migrate is not Router.migrate
+        if moves and handing.mode == "live" and not self._caching:
             raise OptionError(
                 "live hand-over computes ahead into the prefix cache, which is off",
                 hint="set enable_prefix_caching, or hand over with mode='blocking'",
