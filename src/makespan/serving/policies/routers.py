@@ -8,6 +8,7 @@ from typing import Final
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
+from makespan.serving.policies.batchllm.routing import PrefixGroups
 from makespan.serving.policies.hexgen import by_name as hexgen
 from makespan.serving.policies.jitserve.router import PowerOfK
 from makespan.serving.policies.llumnix.dispatch import Dispatch
@@ -141,6 +142,11 @@ ROUTERS: Final = {
             lambda _w, _c, s: PowerOfK(seed=s),
             "two engines may serve it, the first that can does",
             moves=True,
+        ),
+        RouterEntry(
+            "prefix-groups",
+            lambda w, _c, _s: PrefixGroups(w),
+            "a batch's groups with a prefix in common to one engine each, unless it is overloaded",
         ),
         RouterEntry(
             "least-work-oracle",
