@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -15,7 +15,7 @@ from makespan.core.errors import OptionError
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.step import StepCost
 from makespan.serving.fidelity.fitting import CHUNKED, ENOUGH, as_served, fit_run
-from makespan.serving.fidelity.naming import cost_of_run
+from makespan.serving.fidelity.naming import cost_of_run, known_by_path
 from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay, Timings
 from makespan.serving.record import Record
 from makespan.serving.workload import PICOSECONDS
@@ -67,12 +67,15 @@ def likeness(
     if trace is not None:
         run = run.sharing(read_workload(trace))
     replay = Replay.of(run)
-    known = cost_of_run(run, replay, shape=named.get("model"), device=named.get("gpu"))
+    known = cost_of_run(run, replay, shape=named.get("model"), device=named.get("gpu"), path=path)
     if known is None and calibrate is None:
         known = cost_of(replay.instances if replay.in_step else 1)
     if known is not None:
         kernels = known.kernels
         replay = replay.with_memory(kernels.device, kernels.shape, kernels.tp)
+        if not (run.hardware or named.get("gpu")) and known_by_path(path, kernels.device.name):
+            told = f"it ran on the {kernels.device.name}, by the name of the file"
+            replay = replace(replay, assumed="; ".join(filter(None, (replay.assumed, told))))
     half = replay.first_half
     parts = {"all": half | ~half, "first-half": half, "second-half": ~half}
     step_cost: StepCost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from makespan.serving.cost.knots import KnotCost
 from makespan.serving.cost.models import model
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.fidelity.fitting import fit_run
-from makespan.serving.fidelity.naming import cost_of_run, known_device, known_model
+from makespan.serving.fidelity.naming import cost_of_run, known_device, known_model, named_in
 from makespan.serving.fidelity.replay import Replay
 from makespan.serving.fidelity.stated import AMPLE_BLOCKS
 from makespan.serving.workloads.llmservingsim import read_recorded_run
@@ -128,6 +129,37 @@ def test_models_are_known_by_the_beginning_of_their_names(name: str, known: str 
 def test_devices_are_known_by_the_words_of_their_names(name: str, known: str | None) -> None:
     """As drivers call them."""
     assert known_device(name) == known
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("x/RTXPRO6000_Llama-3.1-8B_requests.jsonl", ("Llama-3.1-8B", "RTX-PRO-6000")),
+        ("runs/H100_Qwen3-32B/vllm/requests.jsonl", ("Qwen3-32B", "H100-SXM")),
+        ("a100_sxm/L40S_requests.jsonl", (None, "L40S")),
+        ("A10_requests.jsonl", (None, "A10")),
+        ("A1_requests.jsonl", (None, None)),
+        ("a/b/c/d/e/RTX4090/f/g/h/i.jsonl", (None, None)),
+        ("2026_run_300.jsonl", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_files_are_named_by_model_and_device(path: str, named: tuple[str | None, ...]) -> None:
+    """Of the file, or of a folder near it; nothing is read into a date or a number."""
+    assert named_in(path) == named
+
+
+def test_what_a_run_states_counts_before_the_name_of_its_file(tmp_path: Path) -> None:
+    """Also where what it states is not known."""
+    run = read_recorded_run(recorded(tmp_path, requests=4))
+    replay = Replay.of(run)
+    path = "RTX4090_Llama-3.1-8B_requests.jsonl"
+    assert cost_of_run(run, replay, path=path) is None  # it states the model "none"
+    told = cost_of_run(replace(run, model=""), replay, path=path)
+    assert told is not None
+    assert (told.kernels.device.name, told.kernels.shape.name) == ("RTX-4090", "Llama-3.1-8B")
+    other = replace(run, model="", hardware="Some NPU")
+    assert cost_of_run(other, replay, path=path) is None
 
 
 def test_a_run_that_names_model_and_device_has_a_cost(tmp_path: Path) -> None:
