@@ -17,6 +17,7 @@ from makespan.serving.cost.step import StepCost
 from makespan.serving.fidelity.fitting import CHUNKED, ENOUGH, as_served, fit_run
 from makespan.serving.fidelity.naming import cost_of_run, known_by_path
 from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay, Timings
+from makespan.serving.fidelity.stated import utilisation_of
 from makespan.serving.record import Record
 from makespan.serving.workload import PICOSECONDS
 from makespan.serving.workloads.llmservingsim import RecordedRun, read_recorded_run
@@ -72,7 +73,9 @@ def likeness(
         known = cost_of(replay.instances if replay.in_step else 1)
     if known is not None:
         kernels = known.kernels
-        replay = replay.with_memory(kernels.device, kernels.shape, kernels.tp)
+        replay = replay.with_memory(
+            kernels.device, kernels.shape, kernels.tp, utilisation=utilisation_of(run)
+        )
         if not (run.hardware or named.get("gpu")) and known_by_path(path, kernels.device.name):
             told = f"it ran on the {kernels.device.name}, by the name of the file"
             replay = replace(replay, assumed="; ".join(filter(None, (replay.assumed, told))))

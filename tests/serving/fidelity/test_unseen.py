@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from makespan.core.errors import FormatError, OptionError
 from makespan.io.text import Text
+from makespan.serving.cost.hardware import hardware
+from makespan.serving.cost.models import model
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.fidelity import fitting
 from makespan.serving.fidelity.fitting import CHUNKED, Fit, as_served, fit_run
 from makespan.serving.fidelity.replay import Replay
-from makespan.serving.fidelity.stated import on_one_clock
+from makespan.serving.fidelity.stated import on_one_clock, utilisation_of
 from makespan.serving.workloads.llmservingsim import read_recorded_run, recorded_run
 from tests.serving.fidelity.truth import DELAY, TRUTH, recorded
 
@@ -213,6 +215,23 @@ def test_an_engine_on_a_cpu_does_not_plan_ahead(tmp_path: Path) -> None:
         meta |= {"vllm_version": "0.32.0", "hardware": {"device_name": "AMD EPYC 7R32"}}
 
     assert not told(tmp_path, on_cpu, requests=6).settings.async_scheduling
+
+
+@pytest.mark.parametrize(("stated", "share"), [(0.95, 0.95), (None, 0.9), (3, 0.9), ("x", 0.9)])
+def test_memory_is_what_the_engine_could_use(tmp_path: Path, stated: Any, share: float) -> None:
+    """A stated share counts; a model that does not fit by our count did fit."""
+    path = recorded(tmp_path, requests=6, blocks=None)
+    about = tmp_path / "truth_meta.json"
+    meta = json.loads(about.read_text())
+    meta["engine_kwargs"]["gpu_memory_utilization"] = stated
+    about.write_text(json.dumps(meta))
+    run = read_recorded_run(path)
+    assert utilisation_of(run) == share
+    replay = Replay.of(run)
+    gpu, small, large = hardware("RTX-4090"), model("Llama-3.1-8B"), model("Llama-3.1-70B")
+    least = replay.with_memory(gpu, small, 1, utilisation=0.85).settings.blocks
+    assert least < replay.with_memory(gpu, small, 1, utilisation=share).settings.blocks
+    assert replay.with_memory(gpu, large, 1) is replay
 
 
 def test_operators_as_served_cost_more_with_part_of_a_prompt() -> None:

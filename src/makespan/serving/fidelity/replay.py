@@ -147,22 +147,29 @@ class Replay:
         first = np.arange(self.workload.count) < count
         return replace(self, workload=self.workload.take(first), real=self.real.head(count))
 
-    def with_memory(self, device: Hardware, shape: ModelShape, tp: int) -> Replay:
+    def with_memory(
+        self, device: Hardware, shape: ModelShape, tp: int, *, utilisation: float = 0.9
+    ) -> Replay:
         """The same with as many KV blocks as fit beside the model, if the run did not say.
 
-        Left as it is where experts are spread over several engines: what each holds is not known.
+        Left as it is where experts are spread over several engines, since what each holds is not
+        known, and where the model does not fit by our count, since it did.
         """
         limits = self.settings
         if limits.blocks != AMPLE_BLOCKS or self.in_step:
             return self
-        blocks = kv_blocks(
-            device,
-            shape,
-            tp,
-            block_size=limits.block_size,
-            max_num_batched_tokens=limits.max_num_batched_tokens,
-            max_num_seqs=limits.max_num_seqs,
-        )
+        try:
+            blocks = kv_blocks(
+                device,
+                shape,
+                tp,
+                block_size=limits.block_size,
+                memory_utilisation=utilisation,
+                max_num_batched_tokens=limits.max_num_batched_tokens,
+                max_num_seqs=limits.max_num_seqs,
+            )
+        except OptionError:
+            return self
         # What was served did fit.
         longest = int((self.workload.prompt + self.workload.output).max())
         blocks = max(blocks - 1, -(-longest // limits.block_size))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,9 @@ NEVER_BINDS: Final = "so that memory never binds"
 SEQUENCES: Final = 256
 TOKENS: Final = 2048
 """vLLM's usual limits of a step: ``max_num_seqs`` and ``max_num_batched_tokens`` of a server."""
+
+UTILISATION: Final = 0.9
+"""vLLM's ``gpu_memory_utilization``."""
 
 _WAITED: Final = 10**12
 _WINDOWS: Final = 16
@@ -62,6 +66,14 @@ def limits_of(run: RecordedRun) -> tuple[EngineSettings, list[str]]:
         max_num_seqs=sequences,
     )
     return settings, assumed
+
+
+def utilisation_of(run: RecordedRun) -> float:
+    """Share of the GPU's memory that the engine could use; vLLM's default if not stated."""
+    found = table_of(run.meta, "engine_kwargs").get("gpu_memory_utilization")
+    if isinstance(found, int | float | Decimal) and 0 < found <= 1:
+        return float(found)
+    return UTILISATION
 
 
 def memory_told(blocks: int, why: str) -> str:
