@@ -9,6 +9,8 @@ import pytest
 from tests.cli.conftest import Check, Invoke
 from tests.serving.fidelity.truth import recorded
 
+from makespan.cli._session import Session
+
 SMALL = ("simulate", "serving", "--requests", "60", "--blocks", "1500", "--load", "1.2")
 
 
@@ -71,6 +73,11 @@ def test_a_load_that_counts_sessions_is_cut_to_the_requests_asked_for(
         (("--router", "dice"), "no router"),
         (("--generate", "independent,rate"), "is no KEY=VALUE"),
         (("--trace", "/nowhere/t.csv"), "/nowhere/t.csv"),
+        (("--calibrate", "all"), "it goes with --like"),
+        (("--like", "x.jsonl"), "--requests means nothing beside --like"),
+        (("--trace", "t.csv", "--generate", "agents"), "--generate means nothing beside --trace"),
+        (("--capacity",), "--load means nothing beside --capacity"),
+        (("--warm-up", "0.2"), "it goes with --capacity"),
     ],
 )
 def test_bad_input_is_told_in_a_line(invoke: Invoke, words: tuple[str, ...], part: str) -> None:
@@ -144,3 +151,77 @@ def test_a_capacity_needs_something_to_ask_for(invoke: Invoke) -> None:
     assert (result.exit_code, "asks for nothing" in result.output) == (2, True)
     result = invoke("simulate", "serving", "--requests", "20", "--capacity", "--goal", "fast")
     assert (result.exit_code, "is no goal" in result.output) == (2, True)
+
+
+def test_a_text_that_is_no_trace_is_told_what_one_looks_like(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    """In options that the command has."""
+    path = tmp_path / "notes.csv"
+    path.write_text("a,b\n1,2\n")
+    result = invoke("simulate", "serving", "--trace", str(path))
+    assert result.exit_code == 2
+    assert "notes.csv, line 1" in result.output
+    assert "arrival_s, prompt_tokens and output_tokens" in result.output
+    assert "--from" not in result.output
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_tables_show_every_figure_in_any_width(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """Where there is little room, figures stand below each other and names are broken."""
+    monkeypatch.setenv("COLUMNS", columns)
+    words = (*SMALL, "--compare", "shortest-remaining-oracle", "--slo", "ttft=5")
+    wanted = ["shortest", "preempted", "goodput/s", "TPOT ms"]
+    text = invoke(*words).output
+    assert max(map(len, text.splitlines())) <= int(columns)
+    assert all(part in text for part in wanted)
+    assert "\u2026" not in text
+
+
+def interrupted(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, at: str, *words: str
+) -> tuple[int, str]:
+    """Exit code and standard output of a command with Ctrl-C as it says this."""
+
+    def note(session: Session, text: str) -> None:
+        if text.startswith(at):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "note", note)
+    result = invoke(*words, "--json", "-")
+    return result.exit_code, result.stdout
+
+
+def test_an_interruption_shows_the_policies_that_are_done(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, checked: Check
+) -> None:
+    """If any is."""
+    words = (*SMALL, "--compare", "conservative,past-future")
+    code, text = interrupted(invoke, monkeypatch, "simulating past-future", *words)
+    document = checked(text)
+    assert (code, document["exit_code"], document["cancelled"]) == (130, 130, True)
+    assert [arm["policy"] for arm in document["policies"]] == ["fcfs", "conservative"]
+    code, text = interrupted(invoke, monkeypatch, "simulating fcfs", *words)
+    assert (code, checked(text)["error"]["kind"]) == (130, "cancelled")
+
+
+def test_an_interrupted_search_keeps_the_best_rate_so_far(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, checked: Check
+) -> None:
+    """With what is known to fail; of a policy that has not begun nothing is said."""
+    load = ("simulate", "serving", "--requests", "80", "--blocks", "1500", "--slo", "ttft=2")
+    words = (*load, "--capacity", "--compare", "conservative")
+    whole = checked(invoke(*words, "--json", "-").stdout)["capacities"][0]["searches"][0]
+    assert not any(p["rate"] > whole["rate"] and p["passed"] for p in whole["points"])
+    code, text = interrupted(invoke, monkeypatch, "fcfs at 4", *words)
+    document = checked(text)
+    assert (code, document["cancelled"]) == (130, True)
+    (only,) = document["capacities"]
+    (found,) = only["searches"]
+    assert len(found["points"]) < len(whole["points"])
+    assert found["rate"] == max(p["rate"] for p in found["points"] if p["passed"])
+    monkeypatch.undo()
+    code, text = interrupted(invoke, monkeypatch, "conservative at", *words)
+    assert [one["policy"] for one in checked(text)["capacities"]] == ["fcfs", "conservative"]

@@ -67,7 +67,7 @@ def test_a_trace_is_read_once_for_all_cases(invoke: Invoke, checked: Check, tmp_
         (("--sweep", "policy=edf", "--compare", "conservative"), "and others to compare"),
         (("--sweep", "router=dice"), "no router"),
         (("--sweep", "rate=1", "--capacity"), "are two studies"),
-        (("--sweep", "rate=1", "--html", "/tmp/x.html"), "which --sweep does not"),
+        (("--sweep", "rate=1", "--html", "/tmp/x.html"), "--html means nothing beside --sweep"),
         (("--seeds", "2"), "--seeds means nothing here"),
         (("--capacity", "--slo", "ttft=1", "--results", "x"), "--results means nothing here"),
         (("--sweep", "rate=1", "--ray", "nowhere"), "no Ray cluster answers at 'nowhere'"),

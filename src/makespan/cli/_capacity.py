@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from makespan.cli._report import facts
+from makespan.cli._report import facts, figure_table
 from makespan.cli._serving import engines_line, load_document
-from makespan.serving.capacity import CAVEAT, Capacity, Goal, find_capacity
+from makespan.serving.capacity import CAVEAT, Capacity, Goal, Point, find_capacity
 from makespan.serving.scenario import Scenario, Setup, base_load, prepare
 
 
@@ -40,17 +41,26 @@ def search(
     warm_up: float,
     seeds: int,
     note: Callable[[str], None],
-) -> tuple[Setup, list[Searched]]:
-    """The setup of the first seed, and the capacity of each policy under each seed."""
+) -> tuple[Setup, list[Searched], bool]:
+    """The setup of the first seed, the capacity of each policy under each seed, and whether all.
+
+    An interruption leaves what is known so far, and False.
+    """
     wanted = tuple(Goal.parse(text) for text in goals) or (Goal(),)
     # A rate of the load's own does not matter; an open file can be read once only.
     scenario = replace(scenario, rate=None, load=None)
     read = base_load(scenario) if scenario.trace is not None else None
     setups = [prepare(replace(scenario, seed=scenario.seed + k), read) for k in range(seeds)]
-    found = []
-    for policy in policies:
-        searches = []
-        for k, setup in enumerate(setups):
+    done: dict[str, list[Capacity]] = {}
+
+    def told(point: Point, policy: str) -> None:
+        shares = ", ".join(f"{share:.1%}" for share in point.shares)
+        verdict = "kept" if point.passed else "not kept"
+        note(f"{policy} at {point.rate:.3f} requests/s: {shares}, {verdict}")
+
+    complete = True
+    for policy, (k, setup) in product(policies, enumerate(setups)):
+        try:
             capacity = find_capacity(
                 setup.workload,
                 policy,
@@ -61,18 +71,23 @@ def search(
                 seed=scenario.seed + k,
                 warm_up=warm_up,
                 start=setup.capacity,
-                on_point=lambda p, policy=policy: note(  # type: ignore[misc]
-                    f"{policy} at {p.rate:.3f} requests/s: "
-                    f"{', '.join(f'{s:.1%}' for s in p.shares)}"
-                ),
+                on_point=partial(told, policy=policy),
             )
-            searches.append(capacity)
-        found.append(Searched(policy, tuple(searches)))
-    return setups[0], found
+        except KeyboardInterrupt:
+            if not done:
+                raise
+            complete = False
+            break
+        done.setdefault(policy, []).append(capacity)
+        if capacity.cancelled:
+            complete = False
+            break
+    found = [Searched(policy, tuple(searches)) for policy, searches in done.items()]
+    return setups[0], found, complete
 
 
-def report(setup: Setup, found: Sequence[Searched]) -> RenderableType:
-    """A row per policy, and what the figures mean."""
+def report(setup: Setup, found: Sequence[Searched], width: int) -> RenderableType:
+    """A row per policy, and what the figures mean, for so many characters a line."""
     first = found[0].searches[0]
     load = setup.workload
     rows = facts()
@@ -82,24 +97,23 @@ def report(setup: Setup, found: Sequence[Searched]) -> RenderableType:
     for goal in first.goals:
         rows.add_row("goal", goal.says(load))
     seeds = len(found[0].searches)
-    table = Table(box=None, padding=(0, 1), header_style="bold")
-    table.add_column("policy", overflow="fold")
     spread = ["lowest", "highest"] if seeds > 1 else ["fails at"]
-    for head in ["requests/s", *spread, "kept", "halves", "rates"]:
-        table.add_column(head, justify="right", no_wrap=True)
+    cells = []
     for one in found:
-        rates = one.rates
-        last = one.searches[-1]
+        rates, last = one.rates, one.searches[-1]
         beyond = [min(rates), max(rates)] if seeds > 1 else [last.ceiling]
         point = last.found
-        table.add_row(
-            one.policy,
-            f"{np.mean(rates):.4g}",
-            *(f"{value:.4g}" if math.isfinite(value) else "none" for value in beyond),
-            " ".join(f"{s:.1%}" for s in point.shares) if point else "-",
-            " ".join(f"{a:.1%}/{b:.1%}" for a, b in point.halves) if point else "-",
-            str(sum(len(c.points) for c in one.searches)),
+        cells.append(
+            [
+                (f"{np.mean(rates):.4g}",),
+                *((f"{value:.4g}" if math.isfinite(value) else "none",) for value in beyond),
+                tuple(f"{share:.1%}" for share in point.shares) if point else ("-",),
+                tuple(f"{a:.1%}/{b:.1%}" for a, b in point.halves) if point else ("-",),
+                (str(sum(len(c.points) for c in one.searches)),),
+            ]
         )
+    heads = ["requests/s", *spread, "kept", "halves", "rates"]
+    table = figure_table(["policy"], [(one.policy,) for one in found], heads, cells, width)
     lines: list[RenderableType] = [rows, Text(), table, Text()]
     for one in found:
         lines += [Text(f"{one.policy}: {says}", style="yellow") for says in _doubts(one)]
@@ -117,6 +131,11 @@ def report(setup: Setup, found: Sequence[Searched]) -> RenderableType:
 
 def _doubts(one: Searched) -> list[str]:
     doubts = []
+    last = one.searches[-1]
+    if last.cancelled:
+        beyond = f" and below {last.ceiling:.4g}" if math.isfinite(last.ceiling) else ""
+        doubts.append(f"stopped by you; so far at least {last.rate:.4g} requests/s{beyond}")
+        return doubts
     if any(c.rate == 0.0 for c in one.searches):
         lowest = min(c.points[0].rate for c in one.searches)
         doubts.append(f"the goals are not kept even at {lowest:.4g} requests/s")
@@ -127,7 +146,7 @@ def _doubts(one: Searched) -> list[str]:
     return doubts
 
 
-def document(setup: Setup, found: Sequence[Searched], seed: int) -> dict[str, Any]:
+def document(setup: Setup, found: Sequence[Searched], seed: int, complete: bool) -> dict[str, Any]:
     """The same for machines."""
     first = found[0].searches[0]
     return {
@@ -145,6 +164,7 @@ def document(setup: Setup, found: Sequence[Searched], seed: int) -> dict[str, An
         ],
         "warm_up": first.warm_up,
         "tolerance": first.tolerance,
+        "cancelled": not complete,
         "capacities": [
             {
                 "policy": one.policy,

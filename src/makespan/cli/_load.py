@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from rich.text import Text
 
 from makespan.cli._files import STDOUT
 from makespan.cli._report import facts
-from makespan.cli._session import Session
 from makespan.core.errors import OptionError
 from makespan.serving.load.http import Server
 from makespan.serving.load.looking import About, look_at
@@ -185,33 +183,13 @@ def keep(run: LoadRun, plan: Plan, path: str) -> None:
     )
 
 
-class Line:
-    """How far a run is: a line that is rewritten on a terminal, one now and then elsewhere."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._live = sys.stderr.isatty() and not session.quiet
-        self._next = 0.0
-
-    def show(self, at: Progress) -> None:
-        """Tell, if it is time to."""
-        failed = f", {at.failed:,} failed" if at.failed else ""
-        text = (
-            f"{at.seconds:6.1f} s: {at.sent:,} of {at.requests:,} sent, {at.finished:,} answered, "
-            f"{at.open:,} open{failed}"
-        )
-        if self._live:
-            sys.stderr.write(f"\r{text}\x1b[K")
-            sys.stderr.flush()
-        elif time.monotonic() >= self._next:
-            self._next = time.monotonic() + 10.0
-            self._session.note(text)
-
-    def close(self) -> None:
-        """Leave the line."""
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+def progress_text(at: Progress) -> str:
+    """How far a run is."""
+    failed = f", {at.failed:,} failed" if at.failed else ""
+    return (
+        f"{at.seconds:6.1f} s: {at.sent:,} of {at.requests:,} sent, {at.finished:,} answered, "
+        f"{at.open:,} open{failed}"
+    )
 
 
 def report(run: LoadRun, plan: Plan) -> RenderableType:

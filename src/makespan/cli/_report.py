@@ -48,6 +48,55 @@ def facts() -> Table:
     return table
 
 
+_NAME = 14
+"""Characters of names that are not given up for figures side by side."""
+
+
+def figure_table(
+    names: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    heads: Sequence[str],
+    cells: Sequence[Sequence[tuple[str, ...]]],
+    width: int,
+    joint: str = " / ",
+) -> Table:
+    """Table of rows with labels and figures, of so many characters a line.
+
+    The parts of a cell stand side by side, or below each other where there is little room. Labels
+    are broken where that is not enough, never figures.
+
+    Parameters
+    ----------
+    names, labels
+        Heads of the labels, and those of each row.
+    heads, cells
+        Heads of the figures, and those of each row in parts.
+    joint
+        What stands between parts side by side.
+    """
+
+    def needed(between: str) -> int:
+        lengths = [
+            max([len(head), *(len(between.join(row[k])) for row in cells)])
+            for k, head in enumerate(heads)
+        ]
+        return sum(lengths) + 2 * len(heads)
+
+    shortest = sum(
+        min(_NAME, max([len(name), *(len(row[k]) for row in labels)])) + 2
+        for k, name in enumerate(names)
+    )
+    between = joint if needed(joint) + shortest <= width else "\n"
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    for label, row in zip(labels, cells, strict=True):
+        table.add_row(*label, *(between.join(parts) for parts in row))
+    return table
+
+
 def title(problem: Problem) -> RenderableType:
     """Name and sizes of a problem."""
     return Text.assemble(

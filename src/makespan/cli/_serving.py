@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from makespan.cli._report import facts
+from makespan.cli._line import Watch
+from makespan.cli._report import facts, figure_table
+from makespan.cli._session import Session
+from makespan.serving.engine.fleet import Fleet
+from makespan.serving.record import NEVER
 from makespan.serving.scenario import Setup
 from makespan.serving.service import GOODPUT, METRICS, terms
-from makespan.serving.study import Arm
+from makespan.serving.study import Arm, compare
 from makespan.serving.workload import PICOSECONDS
 
 
-def report(setup: Setup, arms: Sequence[Arm]) -> RenderableType:
-    """A table with a row per policy, and what its figures mean."""
+def report(setup: Setup, arms: Sequence[Arm], width: int) -> RenderableType:
+    """A table with a row per policy, and what its figures mean, for so many characters a line."""
     load = setup.workload
     rate = (load.count - 1) * PICOSECONDS / load.span if load.span else float("inf")
     rows = facts()
@@ -29,24 +32,19 @@ def report(setup: Setup, arms: Sequence[Arm]) -> RenderableType:
     rows.add_row("times", f"simulated; {setup.calibration}")
     if load.slos:
         rows.add_row("asked for", terms(load.slos[0]))
-    table = Table(box=None, padding=(0, 1), header_style="bold")
-    table.add_column("policy", overflow="fold")
     shared = any(arm.summary.hit for arm in arms)
     heads = ["TTFT s", "TPOT ms", "E2E s", "preempted", *(["hits"] if shared else []), "goodput/s"]
-    for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
+    cells = []
     for arm in arms:
         s = arm.summary
-        ttft, tpot, e2e = (s.latencies[key] for key in ("TTFT", "TPOT", "E2E"))
-        table.add_row(
-            arm.policy,
-            f"{_short(ttft.mean)} / {_short(ttft.p99)}",
-            f"{_short(1000 * tpot.mean)} / {_short(1000 * tpot.p99)}",
-            f"{_short(e2e.mean)} / {_short(e2e.p99)}",
-            f"{s.preemptions:,}",
-            *([f"{s.hit / s.prompt:.0%}" if s.prompt else "-"] if shared else []),
-            f"{s.goodput:.2f}",
-        )
+        spreads = [s.latencies[key] for key in ("TTFT", "TPOT", "E2E")]
+        pairs = [
+            (_short(factor * spread.mean), _short(factor * spread.p99))
+            for spread, factor in zip(spreads, (1, 1000, 1), strict=True)
+        ]
+        hits = [(f"{s.hit / s.prompt:.0%}" if s.prompt else "-",)] if shared else []
+        cells.append([*pairs, (f"{s.preemptions:,}",), *hits, (f"{s.goodput:.2f}",)])
+    table = figure_table(["policy"], [(arm.policy,) for arm in arms], heads, cells, width)
     left = sum(count for fate, count in arms[0].summary.fates.items() if fate)
     lines: list[RenderableType] = [rows, Text(), table, Text()]
     if left:
@@ -54,6 +52,65 @@ def report(setup: Setup, arms: Sequence[Arm]) -> RenderableType:
     meaning = "; ".join(f"{name}: {says}" for name, says in METRICS.items() if name != "gap")
     lines.append(Text(f"Latencies: mean / p99. {meaning}. {GOODPUT}", style="dim"))
     return Group(*lines)
+
+
+def compared(
+    session: Session,
+    setup: Setup,
+    policies: Sequence[str],
+    *,
+    router: str,
+    seed: int,
+    traced: bool,
+) -> tuple[list[Arm], bool]:
+    """What the policies come to, and whether all have been run.
+
+    An interruption leaves those that had ended.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If none had.
+    """
+    arms: list[Arm] = []
+    count = f"{setup.workload.count:,}"
+    now: list[Fleet] = []
+
+    def served() -> str | None:
+        if not now:
+            return None
+        last = now[-1].requests.last
+        return (
+            f"{policies[len(arms)]}: {len(last) - last.count(NEVER):,} of {count} requests served"
+        )
+
+    def begun(name: str) -> None:
+        now.clear()
+        session.note(f"simulating {name} ...")
+
+    def done(arm: Arm) -> None:
+        now.clear()
+        arms.append(arm)
+
+    try:
+        with Watch(session, served):
+            compare(
+                setup.workload,
+                policies,
+                setup.engines,
+                setup.costs,
+                router=router,
+                seed=seed,
+                traced=traced,
+                on_arm=begun,
+                on_fleet=now.append,
+                on_done=done,
+            )
+    except KeyboardInterrupt:
+        if not arms:
+            raise
+        return arms, False
+    return arms, True
 
 
 def engines_line(setup: Setup) -> str:
@@ -102,7 +159,7 @@ def _short(value: float) -> str:
 
 
 def document(
-    setup: Setup, arms: Sequence[Arm], seed: int, outputs: Mapping[str, str]
+    setup: Setup, arms: Sequence[Arm], seed: int, outputs: Mapping[str, str], complete: bool
 ) -> dict[str, Any]:
     """The same for machines; ``outputs`` are the files written, by option."""
     return {
@@ -110,6 +167,7 @@ def document(
         "capacity": setup.capacity,
         "seed": seed,
         "policies": [_arm(arm) for arm in arms],
+        "cancelled": not complete,
         "outputs": dict(outputs),
     }
 

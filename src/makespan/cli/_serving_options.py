@@ -25,7 +25,7 @@ Generate = Annotated[
     typer.Option(
         rich_help_panel=LOAD,
         metavar="NAME[,KEY=VALUE]...",
-        help="A generated load, where no trace is given: independent,lengths=azure-code.",
+        help="A generated load, where no trace is given, and its parameters: agents,sessions=50.",
     ),
 ]
 Requests = Annotated[
@@ -69,8 +69,8 @@ Slo = Annotated[
     typer.Option(
         rich_help_panel=LOAD,
         metavar="TERM=S,...",
-        help="What every request asks for, in seconds: ttft=2,tpot=0.1,gap=1,deadline=30; the "
-        "deadline of a program counts from its first request.",
+        help="What every request asks for in seconds, by ttft, tpot, gap and deadline (of a "
+        "program from its first request): ttft=2,tpot=0.1.",
         show_default=False,
     ),
 ]
@@ -84,7 +84,7 @@ Gpu = Annotated[
     typer.Option(
         rich_help_panel=_ENGINE,
         metavar="NAME[,NAME]...",
-        help="Hardware to serve it on; several make a mixed fleet: A100,A100,A6000,L40S.",
+        help="Hardware to serve it on; several make a mixed fleet: A100,L40S.",
     ),
 ]
 Tp = Annotated[

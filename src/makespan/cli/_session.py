@@ -25,6 +25,9 @@ BAD_INPUT = 2
 INTERNAL = 70
 CANCELLED = 130
 
+_NO_FORMAT = frozenset({"simulate", "load"})
+"""Commands that tell formats by content alone."""
+
 _OPTION_OF = {"format=": "--from", "instance=": "--instance ", "time_limit": "--time"}
 """Arguments of the library that its messages name, and the options that set them."""
 
@@ -161,6 +164,8 @@ class Session:
             raise typer.Exit(INTERNAL) from error
 
     def _fail(self, exit_code: int, kind: str, message: str, hint: str | None) -> None:
+        if hint and "format=" in hint and self.command in _NO_FORMAT:
+            hint = "a CSV with the columns arrival_s, prompt_tokens and output_tokens will do"
         hint = _in_options(hint)
         _print_error(message, hint)
         if self._emitted or self.json_target is None:

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from rich.console import Group as Lines
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from makespan.cli._report import facts
+from makespan.cli._report import facts, figure_table
 from makespan.core.errors import OptionError
 from makespan.serving.scenario import Scenario, base_load
 from makespan.serving.service import GOODPUT
@@ -74,24 +73,17 @@ def run(
         note(f"{len(into)} of {len(cases)}: {words}, seed={result.seed}: {said}{source}")
 
 
-def report(cases: Sequence[Case], found: Sequence[CaseResult]) -> RenderableType:
-    """A row per combination with the mean and the spread over its seeds."""
+def report(cases: Sequence[Case], found: Sequence[CaseResult], width: int) -> RenderableType:
+    """A row per combination with the mean and the spread over its seeds, for lines so long."""
     made = groups(found)
     rows = facts()
     rows.add_row("cases", _counted(cases, found))
     for label in dict.fromkeys(label for g in made for label in g.calibrations):
         rows.add_row("times", f"simulated; {label}")
-    table = Table(box=None, padding=(0, 1), header_style="bold")
     names = [name for name, _ in cases[0].varied]
-    for name in names:
-        table.add_column(name, overflow="fold")
+    labels = [[str(value) for _, value in g.varied] for g in made]
     cells = [[_cell(g.figures.get(name), f) for _, name, f in _SHOWN] for g in made]
-    for k, (head, _, _) in enumerate(_SHOWN):
-        # Where there is little room, names of values are broken, not figures.
-        width = max([len(head), *(len(row[k]) for row in cells)])
-        table.add_column(head, justify="right", min_width=width)
-    for group, row in zip(made, cells, strict=True):
-        table.add_row(*(str(value) for _, value in group.varied), *row)
+    table = figure_table(names, labels, [head for head, _, _ in _SHOWN], cells, width, joint="")
     lines: list[RenderableType] = [rows, Text(), table, Text()]
     for group in made:
         for error in dict.fromkeys(group.errors):
@@ -114,19 +106,19 @@ def _counted(cases: Sequence[Case], found: Sequence[CaseResult]) -> str:
     return ", ".join(words)
 
 
-def _cell(spread: Spread | None, factor: float) -> str:
-    """The mean, with as many of its decimals as the first digit of the deviation needs."""
+def _cell(spread: Spread | None, factor: float) -> tuple[str, ...]:
+    """The mean, with as many of its decimals as the first digit of the deviation needs, and it."""
     if spread is None:
-        return "-"
+        return ("-",)
     mean, deviation = factor * spread.mean, factor * spread.deviation
     if not deviation:
-        return f"{mean:.4g}"
+        return (f"{mean:.4g}",)
     digits = max(0, -math.floor(math.log10(deviation)))
-    return f"{mean:.{digits}f}±{deviation:.{digits}f}"
+    return f"{mean:.{digits}f}", f"±{deviation:.{digits}f}"
 
 
 def document(
-    cases: Sequence[Case], found: Sequence[CaseResult], results: str | None
+    cases: Sequence[Case], found: Sequence[CaseResult], results: str | None, cancelled: bool
 ) -> dict[str, Any]:
     """The same for machines."""
     axes: dict[str, list[Any]] = {}
@@ -141,6 +133,7 @@ def document(
         "done": len(found),
         "reused": sum(r.reused for r in found),
         "results": results,
+        "cancelled": cancelled,
         "groups": [
             {
                 "case": dict(group.varied),

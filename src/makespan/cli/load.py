@@ -159,7 +159,8 @@ def load(
     with Session("load", json_target=json, quiet=quiet, debug=debug) as session:
         from pathlib import Path
 
-        from makespan.cli._load import Line, Wish, document, keep, prepare, report
+        from makespan.cli._line import Line
+        from makespan.cli._load import Wish, document, keep, prepare, progress_text, report
         from makespan.serving.load.playing import play
         from makespan.serving.load.saving import meta_path
 
@@ -188,7 +189,12 @@ def load(
         plan = prepare(wish)
         line = Line(session)
         try:
-            run = play(plan.workload, plan.client, time_limit=time, on_progress=line.show)
+            run = play(
+                plan.workload,
+                plan.client,
+                time_limit=time,
+                on_progress=lambda at: line.say(progress_text(at)),
+            )
         finally:
             line.close()
         session.print(report(run, plan))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from itertools import product
 from typing import Annotated, Final
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from makespan.cli import _options
 from makespan.cli import _serving_options as options
 from makespan.cli._files import STDOUT, check_targets, write_text
-from makespan.cli._session import Session
+from makespan.cli._session import CANCELLED, OK, Session
 from makespan.core.errors import OptionError
 
 app = typer.Typer(no_args_is_help=True, help="Run something in virtual time.")
@@ -172,24 +173,17 @@ def serving(
     ) as session:
         import sys
 
-        from makespan.cli._serving import document, drawing, report
+        from makespan.cli._serving import compared, document, drawing, report
         from makespan.serving.scenario import Scenario, operator_cost, prepare
-        from makespan.serving.study import compare as run
 
         files = {"--html": html, "--perfetto": perfetto}
         check_targets({**files, "--json": json})
-        _one_study(
-            {"--like": like, "--sweep": sweep, "--capacity": capacity},
-            {
-                "--html": html if like is None else None,
-                "--perfetto": perfetto,
-                "--goal": goal,
-                "--seeds": seeds > 1,
-                "--results": results,
-                "--ray": ray,
-                "--workers": workers > 1,
-            },
-        )
+        given = [
+            f"--{name.replace('_', '-')}"
+            for name in context.params
+            if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+        ]
+        _one_study(given)
         scenario = Scenario(
             trace=sys.stdin.buffer if trace == STDOUT else trace,
             generate=generate,
@@ -224,7 +218,7 @@ def serving(
                 named={
                     name: value
                     for name, value in (("model", model), ("gpu", gpu))
-                    if str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+                    if f"--{name}" in given
                 },
                 replays=replays,
                 seed=seed,
@@ -242,6 +236,7 @@ def serving(
 
             cases = _sweep.cases_of(scenario, sweep, names, router=router, seeds=seeds)
             done: list[CaseResult] = []
+            cancelled = False
             try:
                 _sweep.run(
                     scenario,
@@ -252,16 +247,22 @@ def serving(
                     ray=ray,
                     note=session.note,
                 )
+            except KeyboardInterrupt:
+                if not done:
+                    raise
+                cancelled = True
             finally:
-                # An interruption shows what there is.
+                # Whatever ends it, what there is is shown.
                 if done:
-                    session.print(_sweep.report(cases, done))
-            session.emit(_sweep.document(cases, done, results))
+                    session.print(_sweep.report(cases, done, session.console.width))
+            exit_code = CANCELLED if cancelled else OK
+            session.emit(_sweep.document(cases, done, results, cancelled), exit_code)
+            session.finish(exit_code)
             return
         if capacity:
             from makespan.cli import _capacity
 
-            setup, found_rates = _capacity.search(
+            setup, rates, complete = _capacity.search(
                 scenario,
                 names,
                 goal or (),
@@ -270,29 +271,33 @@ def serving(
                 seeds=seeds,
                 note=session.note,
             )
-            session.print(_capacity.report(setup, found_rates))
-            session.emit(_capacity.document(setup, found_rates, seed))
+            session.print(_capacity.report(setup, rates, session.console.width))
+            exit_code = OK if complete else CANCELLED
+            session.emit(_capacity.document(setup, rates, seed, complete), exit_code)
+            session.finish(exit_code)
             return
         setup = prepare(scenario)
-        arms = run(
-            setup.workload,
-            names,
-            setup.engines,
-            setup.costs,
-            router=router,
-            seed=seed,
-            traced=any(files.values()),
-            on_arm=lambda name: session.note(f"simulating {name} ..."),
+        arms, complete = compared(
+            session, setup, names, router=router, seed=seed, traced=any(files.values())
         )
-        session.print(report(setup, arms))
+        session.print(report(setup, arms, session.console.width))
         written = {option: target for option, target in files.items() if target is not None}
         for option, target in written.items():
             write_text(target, drawing(option, setup, arms, seed), option)
-        session.emit(document(setup, arms, seed, written))
+        if not complete:
+            session.note(f"stopped by you: {len(arms)} of {len(names)} policies")
+        exit_code = OK if complete else CANCELLED
+        session.emit(document(setup, arms, seed, written, complete), exit_code)
+        session.finish(exit_code)
 
+
+_STUDIES: Final = ("--like", "--sweep", "--capacity")
 
 _BELONG: Final = {
+    "--calibrate": ("--like",),
+    "--replays": ("--calibrate",),
     "--goal": ("--capacity",),
+    "--warm-up": ("--capacity",),
     "--seeds": ("--capacity", "--sweep"),
     "--results": ("--sweep",),
     "--ray": ("--sweep",),
@@ -300,26 +305,43 @@ _BELONG: Final = {
 }
 """Options that mean nothing but with one of some others."""
 
+_CLASH: Final = (
+    (
+        ("--policy", "--compare", "--router", "--generate", "--requests", "--rate", "--load"),
+        ("--like",),
+        "the load of a run is replayed as its engine served it",
+    ),
+    (
+        ("--cap", "--slo", "--instances", "--blocks", "--block-size", "--swap"),
+        ("--like",),
+        "the run says what was asked for and how its engine was limited",
+    ),
+    (("--perfetto",), _STUDIES, "it shows policies on a load"),
+    (("--html",), ("--sweep", "--capacity"), "it shows policies on a load, or a run"),
+    (("--rate", "--load"), ("--capacity",), "the rate is what is looked for"),
+    (("--generate",), ("--trace",), "a load is read or generated"),
+)
+"""Options, others beside which they would be passed over, and why."""
 
-def _one_study(studies: Mapping[str, object], others: Mapping[str, object]) -> None:
+
+def _one_study(given: Sequence[str]) -> None:
     """Refuse options that would be passed over: a user who gave one expects something of it.
 
     Raises
     ------
     OptionError
-        If two studies are asked for, or an option without the study that it belongs to.
+        If two studies are asked for, or an option that means nothing beside the others.
     """
-    asked = [name for name, value in studies.items() if value]
+    asked = [name for name in _STUDIES if name in given]
     if len(asked) > 1:
         raise OptionError(f"{asked[0]} and {asked[1]} are two studies", hint="ask for one")
-    for name in (name for name, value in others.items() if value):
-        if name in _BELONG:
-            if not set(asked) & set(_BELONG[name]):
-                raise OptionError(
-                    f"{name} means nothing here", hint=f"it goes with {' or '.join(_BELONG[name])}"
-                )
-        elif asked:
+    for name in given:
+        owners = _BELONG.get(name)
+        if owners and not set(owners) & set(given):
             raise OptionError(
-                f"{name} shows policies on a load, which {asked[0]} does not",
-                hint=f"leave out {asked[0]}",
+                f"{name} means nothing here", hint=f"it goes with {' or '.join(owners)}"
             )
+    for names, others, why in _CLASH:
+        for name, other in product(names, others):
+            if name in given and other in given:
+                raise OptionError(f"{name} means nothing beside {other}", hint=why)

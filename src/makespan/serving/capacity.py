@@ -170,6 +170,8 @@ class Capacity:
         Lowest rate above it that failed; infinite if none did: the load is too short or too easy.
     points
         All that were tried, by rate.
+    cancelled
+        Whether the search was interrupted: rate and ceiling are then what is known so far.
     """
 
     policy: str
@@ -179,6 +181,7 @@ class Capacity:
     points: tuple[Point, ...]
     warm_up: float
     tolerance: float
+    cancelled: bool = False
 
     @property
     def monotone(self) -> bool:
@@ -209,6 +212,8 @@ def find_capacity(
     on_point: Callable[[Point], None] | None = None,
 ) -> Capacity:
     """Highest rate at which a policy keeps all goals on the load, stretched.
+
+    An interruption (Ctrl-C) gives what is known so far, if anything is.
 
     For a load whose requests wait for others, the rate is that of the earliest arrivals; times of
     tools and readers are not stretched.
@@ -264,9 +269,18 @@ def find_capacity(
 
     fleet = fleet_of(settings, cost, instances)
     begin = fleet_drain_rate(workload, *fleet) if start is None else start
-    low, high = highest(passes, begin, tolerance)
+    cancelled = False
+    try:
+        low, high = highest(passes, begin, tolerance)
+    except KeyboardInterrupt:
+        if not tried:
+            raise
+        cancelled = True
+        low = max((p.rate for p in tried.values() if p.passed), default=0.0)
+        failed = (p.rate for p in tried.values() if not p.passed and p.rate > low)
+        high = min(failed, default=float("inf"))
     points = tuple(tried[rate] for rate in sorted(tried))
-    return Capacity(policy, goals, low, high, points, warm_up, tolerance)
+    return Capacity(policy, goals, low, high, points, warm_up, tolerance, cancelled)
 
 
 def _point(rate: float, arm: Arm, goals: Sequence[Goal], warm_up: float) -> Point:

@@ -10,6 +10,7 @@ import numpy as np
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
+from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.moving import elastic_of, migration_of
 from makespan.serving.policies.catalogue import policy_maker
@@ -43,6 +44,8 @@ def compare(
     seed: int = 0,
     traced: bool = False,
     on_arm: Callable[[str], None] | None = None,
+    on_fleet: Callable[[Fleet], None] | None = None,
+    on_done: Callable[[Arm], None] | None = None,
 ) -> list[Arm]:
     """Serve a load once under each policy; every arm has the same engines, load and seed.
 
@@ -59,6 +62,8 @@ def compare(
         Whether records keep events and timelines, for reports.
     on_arm
         Called with the name of each policy before it is run.
+    on_fleet, on_done
+        Called with the engines before they serve under a policy, and with what it came to.
 
     Raises
     ------
@@ -83,8 +88,11 @@ def compare(
             elastic=elastic_of(costs) if wants.scales else None,
             events=traced,
             timeline=traced,
+            on_fleet=on_fleet,
         )
         arms.append(Arm(name, record, record.summary()))
+        if on_done:
+            on_done(arms[-1])
     return arms
 
 

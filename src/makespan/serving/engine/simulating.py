@@ -28,6 +28,7 @@ def simulate_serving(
     elastic: Elastic | None = None,
     events: bool = False,
     timeline: bool = False,
+    on_fleet: Callable[[Fleet], None] | None = None,
 ) -> Record:
     """Serve a workload with one engine, or with a fleet of them, in virtual time.
 
@@ -48,6 +49,8 @@ def simulate_serving(
         Which engines are on at first, if the router may switch them; None: all are, always.
     events, timeline
         Whether to keep every decision, and what every engine was doing when.
+    on_fleet
+        Called with the fleet before it serves, for who wants to see how far it is.
 
     Raises
     ------
@@ -72,6 +75,8 @@ def simulate_serving(
             engine.noted = []
         if timeline:
             engine.stretches = []
+    if on_fleet:
+        on_fleet(fleet)
     return record_of(fleet.run())
 
 
