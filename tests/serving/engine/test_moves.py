@@ -34,6 +34,8 @@ def checked(fleet: Fleet) -> None:
     placed.update(away)
     assert set(placed.values()) <= {1}
     for engine in fleet.engines:
+        assert engine.load == len(engine.batch) + len(engine.queue) + len(engine.fresh)
+    for engine in fleet.engines:
         memory, size = engine.memory, engine.block_size
         assert 0 <= memory.free <= memory.total
         coming = [t for t in transfers if t.target is engine]

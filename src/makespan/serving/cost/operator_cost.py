@@ -39,24 +39,20 @@ _SHIFT: Final = 32
 _LARGEST: Final = 1 << 33
 
 
-class _Table:
+class _Table(dict[int, int]):
     """Whole picoseconds by a count: exact up to a size, between doubled sizes beyond it."""
-
-    __slots__ = ("_counts", "_far", "_last", "_near")
 
     def __init__(self, seconds: Callable[[IntArray], FloatArray], size: int) -> None:
         near = np.rint(seconds(np.arange(size + 1)) * PICOSECONDS).astype(np.int64)
         near[0] = 0  # a step of nothing
+        super().__init__(enumerate(near.tolist()))
         doubled = (_LARGEST // size).bit_length()
         counts = size * 2 ** np.arange(doubled + 1, dtype=np.int64)
-        self._near: list[int] = near.tolist()
         self._last = size
         self._counts: list[int] = counts.tolist()
         self._far: list[int] = np.rint(seconds(counts) * PICOSECONDS).astype(np.int64).tolist()
 
-    def __getitem__(self, count: int) -> int:
-        if count <= self._last:
-            return self._near[count]
+    def __missing__(self, count: int) -> int:
         k = (count // self._last).bit_length() - 1
         if k + 1 >= len(self._counts):
             raise OptionError(f"a step of {count} tokens or sequences", hint="that is too many")

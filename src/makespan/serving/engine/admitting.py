@@ -11,10 +11,10 @@ from makespan.serving.engine.sums import StepSums
 from makespan.serving.record import Kind
 
 if TYPE_CHECKING:
-    from makespan.serving.engine.instance import Instance
+    from makespan.serving.engine.stepping import Stepping
 
 
-def ask(engine: Instance) -> None:
+def ask(engine: Stepping) -> None:
     """Let the policy drop who waits, and take the memory of who runs."""
     hooks = engine.hooks
     engine.stirred = False
@@ -30,19 +30,18 @@ def ask(engine: Instance) -> None:
             engine.preempt(request, 0)
 
 
-def _drop(engine: Instance, request: int) -> None:
+def _drop(engine: Stepping, request: int) -> None:
     if request not in engine.queue:
         raise EngineError(
             f"policy {engine.hooks.policy.name!r} drops request {request}, which does not wait"
         )
-    engine.queue.remove(request)
+    engine.withdraw(request)
     engine.swapping.forget(request)
     engine.dropped.append(request)
     engine.note(Kind.DROP, request)
-    engine.reconsider()
 
 
-def asks_again(engine: Instance) -> bool:
+def asks_again(engine: Stepping) -> bool:
     """Whether the head of the queue may be admitted though nothing has happened."""
     if len(engine.batch) + engine.seats >= engine.settings.max_num_seqs:
         return False
@@ -53,13 +52,14 @@ def asks_again(engine: Instance) -> bool:
     return engine.overlaps(engine.requests.chain[engine.queue[0]])
 
 
-def admit(engine: Instance, budget: int, step: StepSums) -> None:
+def admit(engine: Stepping, budget: int, step: StepSums) -> None:
     """Admit from the queue while tokens, sequences, memory and the policy allow."""
     hooks, queue, requests, memory = engine.hooks, engine.queue, engine.requests, engine.memory
-    size, swapping = engine.block_size, engine.swapping
+    size, swapping, batch = engine.block_size, engine.swapping, engine.batch
+    most = engine.settings.max_num_seqs - engine.seats
     ordered = False
     while queue and budget > 0:
-        if len(engine.batch) + engine.seats >= engine.settings.max_num_seqs:
+        if len(batch) >= most:
             engine.refused = True
             break
         if engine.refused and not asks_again(engine):
@@ -70,18 +70,14 @@ def admit(engine: Instance, budget: int, step: StepSums) -> None:
             ordered = True
         request = queue[0]
         length = requests.prompt[request] + requests.generated[request]
-        found = _find(engine, request, (length - 1) // size)
-        while not _fits(engine, length, found) and engine.give_up(request):
-            found = _find(engine, request, (length - 1) // size)
-        if not _fits(engine, length, found) or (
-            hooks.admit and engine.batch and not hooks.admit(request, engine.view)
-        ):
+        found = _room(engine, request, length)
+        if found is None or (hooks.admit and batch and not hooks.admit(request, engine.view)):
             engine.refused = True
             break
         queue.popleft()
         engine.stirred = engine.changed = True
         engine.admissions += 1
-        engine.batch[request] = engine.admissions
+        batch[request] = engine.admissions
         if engine.noted is not None:
             engine.note(Kind.ADMIT, request)
         memory.hold(request, found)
@@ -100,20 +96,21 @@ def admit(engine: Instance, budget: int, step: StepSums) -> None:
         budget -= engine.compute(request, min(length - there, budget), step)
 
 
-def _fits(engine: Instance, length: int, found: Found) -> bool:
-    """Whether the whole of a sequence fits into memory, given what is there of it."""
-    missing = -(-length // engine.block_size) - found.shared - found.private
-    return missing + found.idle <= engine.memory.free
+def _room(engine: Stepping, request: int, length: int) -> Found | None:
+    """What memory holds of a sequence, if the whole of it fits into memory; else None."""
+    memory, chain, size = engine.memory, engine.requests.chain[request], engine.block_size
+    blocks, most = -(-length // size), (length - 1) // size
+    while True:
+        if engine.growing and engine.overlaps(chain):
+            engine.settle()
+        found = memory.find(request, chain, most)
+        if blocks - found.shared - found.private + found.idle <= memory.free:
+            return found
+        if not engine.give_up(request):
+            return None
 
 
-def _find(engine: Instance, request: int, most: int) -> Found:
-    chain = engine.requests.chain[request]
-    if engine.overlaps(chain):
-        engine.settle()
-    return engine.memory.find(request, chain, most)
-
-
-def _order(engine: Instance) -> None:
+def _order(engine: Stepping) -> None:
     queue, hooks = engine.queue, engine.hooks
     if len(queue) > 1:
         assert hooks.order is not None

@@ -7,8 +7,8 @@ ended and their delay is over.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from itertools import pairwise
 
 from makespan.core.errors import EngineError, OptionError
@@ -93,81 +93,109 @@ class Fleet:
         self.version = [0] * len(self.engines)
         self.pending = [False] * len(self.engines)
         self.events: list[tuple[int, int, int, int]] = []
+        self.following = NEVER  # when the next request without parents arrives
         self.waits = (workload.parent_ptr[1:] - workload.parent_ptr[:-1]).tolist()
         self.earliest: list[int] = workload.arrival.tolist()
         self.children: dict[int, list[tuple[int, int]]] = {}
-        ptr, parent, delay = (
-            a.tolist() for a in (workload.parent_ptr, workload.parent, workload.delay)
-        )
-        for request, (a, b) in enumerate(pairwise(ptr)):
-            for k in range(a, b):
-                self.children.setdefault(parent[k], []).append((request, delay[k]))
+        if len(workload.parent):
+            ptr, parent, delay = (
+                a.tolist() for a in (workload.parent_ptr, workload.parent, workload.delay)
+            )
+            for request, (a, b) in enumerate(pairwise(ptr)):
+                for k in range(a, b):
+                    self.children.setdefault(parent[k], []).append((request, delay[k]))
 
     def run(self) -> Fleet:
         """Serve everything; the requests then hold when what happened."""
-        first = [r for r in range(self.workload.count) if not self.waits[r]]
-        arrival, events = self.earliest, self.events
+        first = [r for r, waits in enumerate(self.waits) if not waits]
+        arrival, events, version = self.earliest, self.events, self.version
         at, count = 0, len(first)
         poll = self.router.poll
         if poll and count:
-            heapq.heappush(events, (arrival[first[0]] + poll, _POLL, 0, 0))
+            heappush(events, (arrival[first[0]] + poll, _POLL, 0, 0))
+        sent = (arrival[first[0]], _ARRIVAL, first[0], 0) if count else _NEVER
+        self.following = sent[0]
         while True:
-            sent = (arrival[first[at]], _ARRIVAL, first[at], 0) if at < count else _NEVER
             if events and events[0] < sent:
-                time, kind, index, version = heapq.heappop(events)
-                if kind == _ARRIVAL:
+                time, kind, index, number = heappop(events)
+                if kind in (_END, _LAUNCH):
+                    if number == version[index]:
+                        self._serve(self.engines[index], kind, time)
+                elif kind == _WAKE:
+                    self._wake(self.engines[index], time)
+                elif kind == _ARRIVAL:
                     self.coming -= 1
                     self._arrive(index, time)
-                elif kind in (_TOLD, _READY, _POLL, _COPIED):
-                    if kind != _POLL:
-                        self._between(index, kind, time)
-                    elif poll and (at < count or self._active()):
-                        self._between(index, kind, time)
-                        heapq.heappush(events, (time + poll, _POLL, 0, 0))
-                elif version == self.version[index] or kind == _WAKE:
-                    self._happen(self.engines[index], kind, time, version)
+                elif kind != _POLL:
+                    self._between(index, kind, time)
+                elif poll and (at < count or self._active()):
+                    self._between(index, kind, time)
+                    heappush(events, (time + poll, _POLL, 0, 0))
             elif at < count:
-                self._arrive(first[at], sent[0])
+                time, _, request, _ = sent
                 at += 1
+                sent = (arrival[first[at]], _ARRIVAL, first[at], 0) if at < count else _NEVER
+                self.following = sent[0]
+                self._arrive(request, time)
             else:
                 return self
 
-    def _happen(self, engine: Instance, kind: int, time: int, version: int) -> None:
-        index = engine.index
-        if kind == _END:
-            self.pending[index] = False
-            if engine.glide:
-                engine.land(time)
-            for request in engine.commit():
-                self._release(request, time)
-                if self.tells:
-                    heapq.heappush(self.events, (time, _TOLD, request, 0))
-                if request in engine.pins:
-                    heapq.heappush(self.events, (engine.pins[request], _WAKE, index, 0))
-            self._post(engine, time, _LAUNCH)
-        elif kind == _LAUNCH:
-            self.pending[index] = False
-            engine.now = max(engine.now, time)
-            if engine.incoming or engine.leaving is not None:
-                self.now = time
-                self.moves.board(engine, self._land)
-            end = engine.schedule()
-            if engine.dropped:
-                self._give_up(engine, time)
-            if end < NEVER:
+    def _serve(self, engine: Instance, kind: int, time: int) -> None:
+        """An engine ends its step or launches one, and goes on until something else is first."""
+        events, index = self.events, engine.index
+        self.pending[index] = False
+        while True:
+            if kind == _END:
+                if engine.glide:
+                    engine.land(time)
+                done = engine.commit()
+                if done and (self.children or self.tells or engine.pins):
+                    self._let_go(engine, done, time)
+                if time >= self.following or (events and events[0][0] <= time):
+                    self._post(engine, time, _LAUNCH)
+                    return
+            end = self._set_off(engine, time)
+            if end == NEVER:
+                return
+            if end >= self.following or (events and events[0][0] <= end):
                 self._post(engine, end, _END)
-            if engine.again is not None and engine.queue:
-                heapq.heappush(self.events, (engine.again, _WAKE, index, version))
-        else:
-            self._land(engine, time)
-            engine.reconsider()
-            if not self.pending[index]:
-                self._post(engine, time, _LAUNCH)
+                return
+            time, kind = end, _END
+
+    def _set_off(self, engine: Instance, time: int) -> int:
+        """Let an engine go on from a boundary; when the step or glide ends, NEVER without one."""
+        if engine.now < time:
+            engine.now = time
+        if engine.incoming or engine.leaving is not None:
+            self.now = time
+            self.moves.board(engine, self._land)
+        end = engine.schedule()
+        if engine.dropped:
+            self._give_up(engine, time)
+        if engine.again is not None and engine.queue:
+            heappush(self.events, (engine.again, _WAKE, engine.index, 0))
+        return end
+
+    def _let_go(self, engine: Instance, done: list[int], time: int) -> None:
+        """Requests have got their last token."""
+        for request in done:
+            self._release(request, time)
+            if self.tells:
+                heappush(self.events, (time, _TOLD, request, 0))
+            if request in engine.pins:
+                heappush(self.events, (engine.pins[request], _WAKE, engine.index, 0))
+
+    def _wake(self, engine: Instance, time: int) -> None:
+        """The policy of an engine is asked again though nothing has happened."""
+        self._land(engine, time)
+        engine.reconsider()
+        if not self.pending[engine.index]:
+            self._post(engine, time, _LAUNCH)
 
     def _active(self) -> bool:
         """Whether there is anything left to serve of what has been released."""
         return bool(
-            self.coming or self.moves.transfers or any(engine.view.load for engine in self.engines)
+            self.coming or self.moves.transfers or any(engine.load for engine in self.engines)
         )
 
     def _between(self, index: int, kind: int, time: int) -> None:
@@ -191,14 +219,14 @@ class Fleet:
             self._move(move, time)
         power = self.power
         for index in power.where(DRAINING):
-            if not self.engines[index].view.load and self.moves.idle(self.engines[index]):
+            if not self.engines[index].load and self.moves.idle(self.engines[index]):
                 power.change(index, OFF, time)
         if power.elastic is None:
             return
         wanted = self.router.scale(self.view)
         if wanted:
             for index in power.scale(wanted, time):
-                heapq.heappush(self.events, (time + power.elastic.startup, _READY, index, 0))
+                heappush(self.events, (time + power.elastic.startup, _READY, index, 0))
 
     def _move(self, move: Move, time: int) -> None:
         """Begin a move, if it can be begun."""
@@ -212,8 +240,7 @@ class Fleet:
         self._land(source, time)
         self._land(target, time)
         if request in source.queue and request not in source.swapping.away:
-            source.queue.remove(request)
-            source.reconsider()
+            source.withdraw(request)
             self._kick(source, time)
             requests.engine[request] = target.index
             self._kick(target, time)
@@ -232,7 +259,7 @@ class Fleet:
         engine.dropped.clear()
 
     def _later(self, request: int, time: int) -> None:
-        heapq.heappush(self.events, (time, _COPIED, request, 0))
+        heappush(self.events, (time, _COPIED, request, 0))
 
     def _kick(self, engine: Instance, time: int) -> None:
         """An engine that stood still can go on."""
@@ -242,16 +269,14 @@ class Fleet:
 
     def _takes(self, engine: Instance, request: int) -> bool:
         """Whether a request can ever fit; vLLM refuses what may outgrow its longest sequence."""
-        settings, requests = engine.settings, self.requests
-        longest = settings.blocks * settings.block_size
-        return requests.prompt[request] + requests.cap[request] <= longest
+        return self.requests.prompt[request] + self.requests.cap[request] <= engine.longest
 
     def _post(self, engine: Instance, time: int, kind: int) -> None:
         """The engine's one pending event; an earlier one is void."""
         index = engine.index
-        self.version[index] += 1
+        number = self.version[index] = self.version[index] + 1
         self.pending[index] = True
-        heapq.heappush(self.events, (time, kind, index, self.version[index]))
+        heappush(self.events, (time, kind, index, number))
 
     def _release(self, request: int, time: int) -> None:
         """Send the children whose last parent has ended."""
@@ -260,15 +285,19 @@ class Fleet:
             self.earliest[child] = max(self.earliest[child], time + delay)
             if not self.waits[child]:
                 self.coming += 1
-                heapq.heappush(self.events, (self.earliest[child], _ARRIVAL, child, 0))
+                heappush(self.events, (self.earliest[child], _ARRIVAL, child, 0))
 
     def _arrive(self, request: int, time: int) -> None:
         self.now = time
         requests = self.requests
         requests.arrival[request] = time
-        index = self._least_loaded() if self.plain else self.router.route(request, self.view)
-        if index not in self.power.open:
-            raise EngineError(f"the router sends request {request} to engine {index}: not open")
+        if self.plain:  # what the default router chooses, without asking views
+            loads = [engine.load for engine in self.engines]
+            index = loads.index(min(loads))
+        else:
+            index = self.router.route(request, self.view)
+            if index not in self.power.open:
+                raise EngineError(f"the router sends request {request} to engine {index}: not open")
         engine = self.engines[index]
         requests.engine[request] = index
         if not self._takes(engine, request):
@@ -276,14 +305,11 @@ class Fleet:
             if self.tells:
                 self.router.finished(request, self.view)
             return
-        self._land(engine, time)
-        self._kick(engine, time)
+        if engine.glide:
+            self._land(engine, time)
+        if not self.pending[index]:
+            self._kick(engine, time)
         engine.arrive(request)
-
-    def _least_loaded(self) -> int:
-        """What the default router chooses where all engines are open, without asking views."""
-        loads = [len(e.batch) + len(e.queue) + len(e.fresh) for e in self.engines]
-        return loads.index(min(loads))
 
     def _land(self, engine: Instance, time: int) -> None:
         """Make an engine that glides show how it is at ``time``."""

@@ -128,12 +128,13 @@ class Memory:
     def discard(self, request: int) -> None:
         """What a request left of its own content is found no longer."""
         stale = self.queue.pop(-request - 1, 0)
-        assert isinstance(stale, int)
-        self.raw += stale
+        if stale:
+            assert isinstance(stale, int)
+            self.raw += stale
 
     def find(self, request: int, chain: tuple[int, ...], most: int) -> Found:
         """What is there of the first ``most`` blocks of a request; nothing is changed."""
-        if not self.caching:
+        if not self.caching or not (chain or -request - 1 in self.queue):
             return NOTHING
         found: Held = []
         at = idle = 0
@@ -168,6 +169,8 @@ class Memory:
 
     def hold(self, request: int, found: Found) -> None:
         """Take what was found for the request."""
+        if found is NOTHING:
+            return
         if found.runs:
             held: Held = []
             at = 0
@@ -243,13 +246,12 @@ class Memory:
         self.raw += total - full
         self.free += total - shared
         if full > shared:
-            key = -request - 1
-            stale = self.queue.pop(key, 0)
-            assert isinstance(stale, int)
             # An extent left from an earlier admission has the same content: only one is found.
-            self.raw += stale
-            self.queue[key] = full - shared
-        for run, upto in reversed(self.held.pop(request, ())):
+            self.discard(request)
+            self.queue[-request - 1] = full - shared
+        if not shared:
+            return
+        for run, upto in reversed(self.held.pop(request)):
             parts = [run]
             while parts[-1].high < upto:
                 rest = parts[-1].rest

@@ -19,6 +19,14 @@ class Sharing(Keeping):
     growing: dict[int, list[int]]
     served: set[int] | None
 
+    def seal(self, request: int, computed: int) -> None:
+        """Let others find what is shared of the tokens that a request has in memory."""
+        chain = self.requests.chain[request]
+        if chain and self.settings.enable_prefix_caching:
+            if self.overlaps(chain):
+                self.settle()
+            self.memory.seal(request, chain, computed)
+
     def watch(self, request: int) -> None:
         """Remember shared pieces that a request will yet generate; nobody can find them before."""
         chain = self.requests.chain[request]

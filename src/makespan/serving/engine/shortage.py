@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from makespan.serving.engine.instance import Instance
+    from makespan.serving.engine.stepping import Stepping
 
 
-def squeeze(engine: Instance) -> tuple[int, list[int]]:
+def squeeze(engine: Stepping) -> tuple[int, list[int]]:
     """Serve the batch in order, preempting until each request has its block.
 
     As vLLM does, a request that gave up its own memory ends the serving: those behind it get no
