@@ -65,7 +65,7 @@ def main() -> None:
         pids = " ".join(str(process.pid) for process in crew.processes.values())
         sys.stdout.write(f"{pids}\n")
         sys.stdout.flush()
-        many = Workload("long", np.zeros(2, dtype=np.int64), np.full(2, 4), np.full(2, 1500))
+        many = Workload("long", np.zeros(90, dtype=np.int64), np.full(90, 4), np.full(90, 1500))
         if sys.argv[1] == "exception":
             raise RuntimeError("of a user")
         Serving(many, crew, Router(), Handing()).run(300.0)
