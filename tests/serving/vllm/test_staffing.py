@@ -227,6 +227,27 @@ def test_dead_engine_is_replaced_if_too_few_are_left() -> None:
     assert kinds(run) == [(0, Change.LOST), (1, Change.STARTED), (1, Change.OPENED)]
 
 
+def test_engine_that_was_to_be_stopped_serves_on_if_it_is_needed() -> None:
+    """The other one has died before it had nothing left."""
+    work = load((0, 10, 300), (0, 10, 60), (150 * MS, 5, 5))
+
+    class Split(Scaler):
+        def route(self, request: int, fleet: FleetView) -> int:
+            return fleet.open[request % len(fleet.open)]
+
+    def rule(fleet: FleetView) -> Scaling | None:
+        return Scaling(stop=(0,)) if len(fleet.open) == 2 else None
+
+    engines = [
+        ToyEngine(LIMITS, pause=0.001),
+        ToyEngine(LIMITS, pause=0.001, before_step=dying(30)),
+    ]
+    run, crew = play(work, engines, Split(rule), elastic=Elastic(initial=2))
+    assert run.answers == plain(work)
+    assert not crew.started
+    assert kinds(run) == [(0, Change.DRAINED), (1, Change.LOST), (0, Change.OPENED)]
+
+
 def test_request_that_kills_every_engine_ends_the_run() -> None:
     """Each is started again so and so often, and no more."""
     engines = [lambda: ToyEngine(LIMITS, before_step=dying(2))] * 2

@@ -8,7 +8,7 @@ start takes what it takes, it can fail, and an engine can die:
   ends there, and then its process is told to end.
 - One that dies is off from then on; the router may have it started again, those first that have
   not died, and none for a fourth time: what kills engines may be a request. If fewer than ``least``
-  are left, another is started without being asked for.
+  are left, one that was to be stopped serves on, or another is started without being asked for.
 """
 
 from __future__ import annotations
@@ -222,7 +222,11 @@ class Staffing:
         if self._elastic is None:
             return
         while len(self.open) + len(self.starting) < self._elastic.least:
-            if not self._start_one(now):
+            kept = [k for k in self.draining if k not in self._leaving]
+            if kept:
+                self.power.change(kept[0], ON, now)
+                self._note(now, kept[0], Change.OPENED, "too few are left to stop it")
+            elif not self._start_one(now):
                 return
 
     def _start_one(self, now: int) -> bool:
