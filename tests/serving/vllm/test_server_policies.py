@@ -38,8 +38,8 @@ def test_hexgen_serves_the_call_first_that_has_most_before_it(model: Path, tmp_p
     with serving(model, tmp_path, words) as server:
         record = play(load, Client(server, "smol", key=KEY, hints=True), time_limit=600).record
     assert record.finished.all()
-    # By arrival among equals; first come, first served would be 0 to 4.
-    assert np.argsort(record.first).tolist() == [0, 2, 4, 1, 3]
+    # First come, first served would be 0 to 4.
+    assert set(np.argsort(record.first).tolist()[:3]) == {0, 2, 4}
 
 
 def test_batchllm_serves_groups_together(model: Path, tmp_path: Path) -> None:
