@@ -128,8 +128,7 @@ def _requests(record: Record, pid: int) -> Iterator[Event]:
         yield from track_slice(
             stay.phase.value,
             "waiting",
-            # Ids tell tracks of all processes apart.
-            pid << 32 | key,
+            key,
             stay.begin,
             stay.end,
             pid + max(stay.instance, 0),

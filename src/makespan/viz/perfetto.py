@@ -186,20 +186,9 @@ def _task_event(
 ) -> Event:
     start, end = int(picture.schedule.start[i]), int(picture.schedule.end[i])
     job = int(picture.problem.tasks.job[i])
-    event: Event = {
-        "name": picture.problem.tasks.names[i],
-        "cat": "task" if job < 0 else picture.problem.jobs.names[job],
-        "ph": "X" if end > start else "i",
-        "ts": microseconds(start, scale),
-        "pid": pid,
-        "tid": tid,
-        "args": arguments,
-    }
-    if end > start:
-        event["dur"] = microseconds(end - start, scale)
-    else:
-        event["s"] = "t"
-    return event
+    name = picture.problem.tasks.names[i]
+    kind = "task" if job < 0 else picture.problem.jobs.names[job]
+    return {**interval(name, kind, start, end, pid, tid, scale), "args": arguments}
 
 
 def _side_events(

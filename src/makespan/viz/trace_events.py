@@ -3,7 +3,8 @@
 Format: "Trace Event Format" (JSON object form) as read by Perfetto. A process (``pid``) groups
 threads (``tid``), each a row of slices that must not overlap; tracks of one name and category hold
 slices that may. Times are microseconds; every function takes times in units of its caller and the
-microseconds in one of them.
+microseconds in one of them. They are written to whole nanoseconds, which Perfetto counts in:
+a slice whose end and the next one's beginning are rounded apart overlap there, and one is dropped.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ def interval(
     name: str, kind: str, start: float, end: float, pid: int, tid: int, scale: float
 ) -> Event:
     """A slice of a thread (``ph: X``), or an instant (``ph: i``) where it has no length."""
+    begin = _nanoseconds(start, scale)
+    length = _nanoseconds(end, scale) - begin
     event: Event = {
         "name": name,
         "cat": kind,
-        "ph": "X" if end > start else "i",
-        "ts": microseconds(start, scale),
+        "ph": "X",
+        "ts": _told(begin),
         "pid": pid,
         "tid": tid,
     }
-    if end > start:
-        event["dur"] = microseconds(end - start, scale)
-    else:
-        event["s"] = "t"
-    return event
+    if length > 0:
+        return {**event, "dur": _told(length)}
+    return {**event, "ph": "i", "s": "t"}
 
 
 def track_slice(
@@ -44,8 +45,12 @@ def track_slice(
     scale: float,
     args: Mapping[str, Any],
 ) -> Iterable[Event]:
-    """A slice beside others of its name that may overlap it (``ph: b`` and ``e``)."""
-    shared = {"name": name, "cat": kind, "id": key, "pid": pid, "tid": 0}
+    """A slice beside others of its name that may overlap it (``ph: b`` and ``e``).
+
+    The key tells slices of one process apart; one of all processes (``id``) would take them out of
+    theirs.
+    """
+    shared = {"name": name, "cat": kind, "id2": {"local": hex(key)}, "pid": pid, "tid": 0}
     yield {**shared, "ph": "b", "ts": microseconds(start, scale), "args": dict(args)}
     yield {**shared, "ph": "e", "ts": microseconds(end, scale)}
 
@@ -99,10 +104,20 @@ def thread(pid: int, tid: int, name: str) -> Iterable[Event]:
 def document(events: Iterable[Event], other: Mapping[str, Any]) -> str:
     """The JSON of a whole trace; same events, same text."""
     whole = {"traceEvents": list(events), "displayTimeUnit": "ms", "otherData": dict(other)}
-    return json.dumps(whole, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    # Perfetto shows escapes of names as they are written, so that there must be none.
+    text = json.dumps(whole, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def microseconds(value: float, scale: float) -> int | float:
-    """Microseconds, as an integer where it is one."""
-    scaled = float(value) * scale
-    return int(scaled) if scaled == int(scaled) else scaled
+    """Microseconds to the nanosecond, as an integer where it is one."""
+    return _told(_nanoseconds(value, scale))
+
+
+def _nanoseconds(value: float, scale: float) -> int:
+    return round(float(value) * scale * 1000)
+
+
+def _told(nanoseconds: int) -> int | float:
+    whole, rest = divmod(nanoseconds, 1000)
+    return nanoseconds / 1000 if rest else whole
