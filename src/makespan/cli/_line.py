@@ -65,7 +65,13 @@ class Watch:
         self._line = Line(session, patience=_ELSEWHERE)
         self._text = text
         self._ended = threading.Event()
+        self._saying = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def clear(self) -> None:
+        """Leave the line, for others to write."""
+        with self._saying:
+            self._line.close()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -83,5 +89,6 @@ class Watch:
 
     def _run(self) -> None:
         while not self._ended.wait(_LOOK):
-            if text := self._text():
-                self._line.say(text)
+            with self._saying:
+                if text := self._text():
+                    self._line.say(text)

@@ -85,15 +85,16 @@ def compared(
         )
 
     def begun(name: str) -> None:
-        now.clear()
+        watch.clear()
         session.note(f"simulating {name} ...")
 
     def done(arm: Arm) -> None:
         now.clear()
         arms.append(arm)
 
+    watch = Watch(session, served)
     try:
-        with Watch(session, served):
+        with watch:
             compare(
                 setup.workload,
                 policies,
