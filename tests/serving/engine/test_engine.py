@@ -129,6 +129,11 @@ def test_requests_move_between_engines_that_come_and_go(policy: type[Policy]) ->
     assert handed > 0
 
 
+def test_seat_freed_after_its_engines_turn_is_taken_at_once() -> None:
+    """A move is given up at a boundary of the source; its target stood still for the seat."""
+    same(restless(swapping(random_case(1106), 1106), 1106), Policy, partial(Restless, 1106))
+
+
 @pytest.mark.parametrize("seed", [349, 489, 117])
 def test_content_that_several_generate_is_found_in_the_order_in_which_it_was_filled(
     seed: int,

@@ -92,6 +92,7 @@ class Reference:
         self.dropped: list[int] = []
         self.transfers: list[Transfer] = []
         self.moved = self.handed = self.aborted = 0
+        self.freed: list[PlainInstance] = []
         self.engines = [
             PlainInstance(i, self.requests, one, model, policy())
             for i, (one, model) in enumerate(zip(settings, cost, strict=True))
@@ -168,25 +169,28 @@ class Reference:
             for transfer in sorted(self.transfers, key=lambda t: t.request):
                 if transfer.until == time:
                     self.advance(transfer)
-            for engine in self.engines:
-                if not engine.flight and (
-                    engine.view.load
-                    or engine.pins
-                    or engine.ending
-                    or engine.incoming
-                    or engine.leaving is not None
-                ):
-                    engine.now = max(engine.now, time)
-                    self.board(engine)
-                    engine.schedule()
-                    for request in engine.dropped:
-                        self.dropped.append(request)
-                        self.router.finished(request, self.view)
-                    engine.dropped = []
+            turn = self.engines
+            while turn:
+                self.freed = []
+                for engine in turn:
+                    if not engine.flight and self.has_work(engine):
+                        engine.now = max(engine.now, time)
+                        self.board(engine)
+                        engine.schedule()
+                        for request in engine.dropped:
+                            self.dropped.append(request)
+                            self.router.finished(request, self.view)
+                        engine.dropped = []
+                turn = self.freed
         for index, state_of in enumerate(self.power):
             if state_of != "off":
                 self.off(index, max([*state.last, self.since[index]]))
         return self
+
+    def has_work(self, engine: PlainInstance) -> bool:
+        """Whether there may be anything to do at a boundary."""
+        moves = engine.incoming or engine.leaving is not None
+        return bool(engine.view.load or engine.pins or engine.ending or moves)
 
     def coming(self) -> list[int]:
         """Times of the arrivals that are known."""
@@ -334,6 +338,8 @@ class Reference:
         more = total - len(transfer.table)
         if not self.stays(transfer) or more > len(target.idle):
             self.abort(transfer)
+            if target.index < engine.index:
+                self.freed.append(target)  # its turn at this instant is over
             return
         transfer.table += target.reserve(more)
         transfer.last = True

@@ -161,7 +161,6 @@ def test_calls_without_a_deadline_come_last() -> None:
     )  # fmt: skip
     policy = live(bare)
     view = Labelled(bare, [0, 7, 5])
-    view.preempted = set()
     for r in range(3):
         policy.arrived(r, view)  # type: ignore[arg-type]
     assert policy.order([2, 0, 1], view) == [1, 0, 2]  # type: ignore[arg-type]

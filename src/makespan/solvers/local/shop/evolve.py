@@ -26,7 +26,7 @@ from makespan.solvers.local.shop.layout import (
     UInt32,
     state,
 )
-from makespan.solvers.local.shop.tabu import descend
+from makespan.solvers.local.shop.tabu import descend, tenures
 from makespan.solvers.local.shop.translate import schedule_of, solution_of
 
 _PATIENCE: Final = 12_500
@@ -87,8 +87,8 @@ class Evolution:
         self.seconds = board.left
         self.worker = worker
         self.serial = 0
-        jobs, machines = len(tables.first), len(tables.line_ptr) - 1
-        self.tenure = 10 + jobs // machines
+        machines = len(tables.line_ptr) - 1
+        self.tenures = tenures(tables)
         self.patience = int(min(_PATIENCE, max(_TRIAL, _PATIENCE * _LARGE // shop.count)))
         self.origin = int(shop.release.min())
         self.load: IntArray = np.zeros(machines, dtype=np.int64)
@@ -247,7 +247,7 @@ class Evolution:
             patience,
             budget,
             0,
-            self.tenure,
+            int(self.random.choice(self.tenures)),
             self.clock,
             self.rng,
             self.board.halt,
@@ -255,7 +255,7 @@ class Evolution:
         if value < 0:
             raise EngineError("a move closed a cycle", hint="this is a bug; please report it")
         tried = int(self.clock[0]) - began
-        self.clock[0] += 2 * self.tenure
+        self.clock[0] += 2 * self.tenures.stop
         self.board.count(self.name, tried)
         if self.left is not None:
             self.left -= max(1, tried)

@@ -26,7 +26,7 @@ from makespan.solvers.local.shop.construct import affordable, bench, giffler_tho
 from makespan.solvers.local.shop.graph import build
 from makespan.solvers.local.shop.initial import dispatch
 from makespan.solvers.local.shop.layout import Int32, State, Tables, UInt32, state
-from makespan.solvers.local.shop.tabu import descend
+from makespan.solvers.local.shop.tabu import descend, tenures
 from makespan.solvers.local.shop.translate import schedule_of, solution_of
 from makespan.solvers.local.shop.windows import Part
 
@@ -198,8 +198,7 @@ class Sweep:
         self.rng = stream(seed, worker)
         self.random = np.random.default_rng([seed, worker])
         self.left = moves
-        machines = len(whole.tables.line_ptr) - 1
-        self.tenure = 10 + len(whole.tables.first) // machines
+        self.tenures = tenures(whole.tables)
         self.clock: IntArray = np.zeros(1, dtype=np.int64)
         self.patience: int = _PATIENCE
 
@@ -279,7 +278,7 @@ class Sweep:
             self.patience,
             budget,
             whole.goal,
-            self.tenure,
+            int(self.random.choice(self.tenures)),
             self.clock,
             self.rng,
             whole.board.halt,
