@@ -13,6 +13,9 @@ from makespan.serving.workload import TIME_LIMIT, Workload
 
 _LATEST: Final = 2 * TIME_LIMIT
 
+_MOST_PROGRAMS: Final = 1 << 17
+"""Programs whose beginnings a live engine remembers; then it forgets the oldest."""
+
 
 class ByKey(Policy):
     """Admits by a number that stays with the request; equal ones by arrival, then by index."""
@@ -60,6 +63,7 @@ class EarliestDeadline(Policy):
     name = "edf"
 
     def __init__(self, told: Told | Workload) -> None:
+        self.known = isinstance(told, Workload)
         self.begun = _beginnings(told) if isinstance(told, Workload) else {}
         self.deadline = [slo.deadline for slo in told.slos]
         self.allowed = [slo.ttft if slo.ttft is not None else _LATEST for slo in told.slos]
@@ -70,8 +74,10 @@ class EarliestDeadline(Policy):
     def arrived(self, request: int, engine: EngineView) -> None:
         """See :meth:`Policy.arrived`."""
         program = engine.program(request)
-        if program >= 0:
-            self.begun.setdefault(program, engine.arrival(request))
+        if program >= 0 and program not in self.begun:
+            if not self.known and len(self.begun) >= _MOST_PROGRAMS:
+                del self.begun[next(iter(self.begun))]
+            self.begun[program] = engine.arrival(request)
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
         """See :meth:`Policy.order`."""
