@@ -58,6 +58,29 @@ def chromium() -> str:
     pytest.skip("no browser: install chromium")
 
 
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """One browser for the whole file.
+
+    Not for longer: while it is open an event loop runs in this thread, and tests of other files
+    could not run theirs.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    words = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=chromium, args=words)
+        yield opened
+        opened.close()
+
+
 @pytest.fixture
 def ray_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A Ray head without CPUs for work, which this process is connected to, and no nodes yet."""

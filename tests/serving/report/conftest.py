@@ -1,4 +1,4 @@
-"""A browser for the pages."""
+"""Pages in a browser."""
 
 from __future__ import annotations
 
@@ -9,17 +9,6 @@ from typing import Any
 import pytest
 
 Opened = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Any]:
-    """One browser for all pages."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as running:
-        words = ["--headless", "--no-sandbox", "--disable-gpu"]
-        opened = running.chromium.launch(executable_path=chromium, args=words)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
