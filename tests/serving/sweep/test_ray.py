@@ -77,8 +77,8 @@ def test_what_ray_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing answers, and where it is not installed."""
     cases = grid(Scenario(requests=5), [axis("load=1")])
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(EngineError, match="no Ray cluster answers at 'auto'"):
-        list(sweep(cases, ray=True, address="auto"))
+    with pytest.raises(EngineError, match="no Ray cluster answers at 'nowhere'"):
+        list(sweep(cases, ray=True, address="nowhere"))
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(MissingDependencyError, match="not installed"):
         list(sweep(cases, ray=True))

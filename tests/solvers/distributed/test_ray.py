@@ -136,5 +136,5 @@ def test_without_ray_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
 def test_an_address_where_nothing_answers_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The address is named, and how to start a cluster."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with pytest.raises(EngineError, match="no Ray cluster answers at 'auto'"):
-        solve(random_job_shop(2, 2, seed=1), engine=RaySolver(RayOptions(address="auto")))
+    with pytest.raises(EngineError, match="no Ray cluster answers at 'nowhere'"):
+        solve(random_job_shop(2, 2, seed=1), engine=RaySolver(RayOptions(address="nowhere")))
