@@ -9,11 +9,12 @@ from typing import Any
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm.adapter import Scheduling, part
 from makespan.serving.vllm.holding import holding
+from makespan.serving.vllm.scheduled import Scheduled
 from makespan.serving.workload import Workload
 from tests.serving.vllm.toy import VOCABULARY, next_token
 
 
-class ScheduledToy:
+class ScheduledToy(Scheduled):
     """See :class:`makespan.serving.vllm.worker.Stepping`.
 
     Parameters
@@ -29,7 +30,7 @@ class ScheduledToy:
     ) -> None:
         self.settings = settings
         self.scheduling = Scheduling(settings, cls=holding(cls))
-        self.scheduler: Any = self.scheduling.scheduler
+        self.scheduler = self.scheduling.scheduler
         self.max_model_len = self.scheduling.max_model_len
         self.vocabulary = VOCABULARY
         self.name = "scheduled toy"
@@ -63,33 +64,6 @@ class ScheduledToy:
     def withdraw(self, names: list[str]) -> None:
         """Abort requests."""
         self.scheduler.finish_requests(names, self._aborted)
-
-    def hurry(self, name: str) -> None:
-        """To the head of the queue."""
-        waiting, request = self.scheduler.waiting, self.scheduler.requests[name]
-        waiting.remove_request(request)
-        waiting.prepend_request(request)
-
-    def reserve(self, key: str, tokens: int) -> bool:
-        """Hold blocks."""
-        return bool(self.scheduler.held.reserve(key, -(-tokens // self.settings.block_size)))
-
-    def tie(self, name: str, key: str) -> None:
-        """Take from what is held."""
-        self.scheduler.held.tie(name, key)
-
-    def release(self, key: str) -> None:
-        """End of a hold."""
-        self.scheduler.held.release(key)
-
-    def running(self) -> list[str]:
-        """Ids of the batch."""
-        return [request.request_id for request in self.scheduler.running]
-
-    @property
-    def free_blocks(self) -> int:
-        """Blocks in vLLM's pool."""
-        return int(self.scheduler.kv_cache_manager.block_pool.get_num_free_blocks())
 
     def step(self) -> tuple[list[Any], list[Any]]:
         """Plan, and say what the toy model says."""

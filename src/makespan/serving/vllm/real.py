@@ -35,6 +35,7 @@ from makespan.serving.vllm.adapter import demand, longest_sequence, noting, part
 from makespan.serving.vllm.arrivals import Arrivals
 from makespan.serving.vllm.book import Book
 from makespan.serving.vllm.holding import holding
+from makespan.serving.vllm.scheduled import Scheduled
 from makespan.serving.vllm.tokens import Tokens
 from makespan.serving.workload import PICOSECONDS, Workload
 
@@ -84,7 +85,7 @@ class Plan:
     parts: list[tuple[str, int, int]]
 
 
-class RealEngine:
+class RealEngine(Scheduled):
     """vLLM with a model, for one run after the other; a context manager.
 
     Parameters
@@ -280,34 +281,6 @@ class RealEngine:
     def withdraw(self, names: list[str]) -> None:
         """Take requests away, running or not; the next step tells the worker."""
         self._engine.abort_request(names, internal=True)
-
-    def hurry(self, name: str) -> None:
-        """Move a waiting request to the head of the queue."""
-        waiting, request = self.scheduler.waiting, self.scheduler.requests[name]
-        waiting.remove_request(request)
-        waiting.prepend_request(request)
-
-    def reserve(self, key: str, tokens: int) -> bool:
-        """Hold memory for a sequence of so many tokens; False: there is too little."""
-        blocks = -(-tokens // self.settings.block_size)
-        return bool(self.scheduler.held.reserve(key, blocks))
-
-    def tie(self, name: str, key: str) -> None:
-        """Have a waiting request take its memory from what is held, and leave it there."""
-        self.scheduler.held.tie(name, key)
-
-    def release(self, key: str) -> None:
-        """Hold no memory under a key any more."""
-        self.scheduler.held.release(key)
-
-    def running(self) -> list[str]:
-        """Ids of the requests in the batch, in its order."""
-        return [request.request_id for request in self.scheduler.running]
-
-    @property
-    def free_blocks(self) -> int:
-        """KV blocks that no request has and that are held for none."""
-        return int(self.scheduler.kv_cache_manager.block_pool.get_num_free_blocks())
 
     def _watched(self, cls: type | None) -> type:
         clock, plans = self.now, self._plans
