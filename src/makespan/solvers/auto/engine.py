@@ -12,6 +12,7 @@ from makespan.core.problem import Objective, Problem
 from makespan.core.result import Result
 from makespan.core.schedule import Schedule
 from makespan.core.vocabulary import Status
+from makespan.solvers.auto.outlook import Outlook
 from makespan.solvers.auto.plan import MEMBERS, Features, Plan, plan_for
 from makespan.solvers.board import Board, Relay
 from makespan.solvers.compiling import COMPILE_CLOCK
@@ -144,6 +145,7 @@ class _Run:
         self._notes: list[str] = []
         self._sampled = threading.Event()
         self._sampled.set()
+        self._heir: Search | None = None
         self.status = Status.UNKNOWN
 
     def work(self) -> None:
@@ -167,9 +169,11 @@ class _Run:
             self._sampled.clear()
             work.append(("dispatch", self._sample, 0))
         if plan.local:
-            search = self._search(board, plan.local)
+            later = plan.exact if plan.exact_trial is not None else 0
+            search = self._search(board, plan.local + later)
             if search is not None:
                 work += [(search.name, search.work, k) for k in range(plan.local)]
+                self._heir = search
         if plan.neighbourhood:
             around = self._around(plan.neighbourhood)
             if around is not None:
@@ -235,7 +239,7 @@ class _Run:
             self._notes.append(result.message)
         self._sampled.set()
 
-    def _exact(self, threads: int) -> ExactSearch:
+    def _exact(self, threads: int, outlook: Outlook | None = None) -> ExactSearch:
         from makespan.solvers.cpsat import CpSatOptions
         from makespan.solvers.cpsat.exact import ExactSearch
 
@@ -243,7 +247,14 @@ class _Run:
         options = CpSatOptions(
             deterministic_limit=self._options.deterministic_limit if fixed else None
         )
-        return ExactSearch(options, self._board, threads=threads, seed=self._seed, hint=self._hint)
+        return ExactSearch(
+            options,
+            self._board,
+            threads=threads,
+            seed=self._seed,
+            hint=self._hint,
+            gives_up=None if outlook is None else lambda: outlook.hopeless,
+        )
 
     def _exact_later(self, threads: int) -> None:
         """Wait for a first schedule, unless its makers are still being compiled."""
@@ -253,7 +264,19 @@ class _Run:
             if ready and self._sampled.is_set() and board.seconds >= self._plan.exact_after:
                 break
             time.sleep(_LOOK_EVERY)
-        self._finish(self._exact(threads))
+        trial = self._plan.exact_trial
+        outlook = None if trial is None else Outlook(board, trial)
+        self._finish(self._exact(threads, outlook))
+        if outlook is not None and not board.over:
+            self._inherit(threads)
+
+    def _inherit(self, threads: int) -> None:
+        """Local search on the threads of an exact search that gave up."""
+        first, heir = self._plan.local, self._heir
+        if heir is None:
+            heir = self._search(self._board, threads)
+        if heir is not None:
+            join_workers(self._board, [(heir.name, heir.work, first + k) for k in range(threads)])
 
     def _finish(self, member: ExactSearch) -> None:
         member.work()

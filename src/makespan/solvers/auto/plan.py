@@ -30,6 +30,13 @@ _SLOW_PROOF: Final = 230
 _PATIENT_SECONDS: Final = 20.0
 """Time limit from which on a thread is spared for slow proofs."""
 
+_DOUBTFUL: Final = 40
+"""Operations from which a proof that does not come soon may not come at all."""
+
+_TRIAL_SHARE: Final = 0.25
+_TRIAL_SECONDS: Final = 2.5
+"""Share of the time that CP-SAT has to show that it gets on, and the least that it is given."""
+
 _SMALL: Final = 120
 """Tasks up to which exact search alone is hard to beat on problems of no special shape."""
 
@@ -44,6 +51,8 @@ class Features:
         Name of the local search that takes the problem (its first level), "" if none does.
     levels
         Number of objective levels.
+    choosing
+        Whether there are more modes than tasks.
     counting
         Whether the first level counts late jobs.
     provable
@@ -53,6 +62,7 @@ class Features:
     tasks: int
     levels: int
     search: str
+    choosing: bool = False
     counting: bool = False
     provable: bool = True
 
@@ -66,6 +76,7 @@ class Features:
             tasks=problem.tasks.count,
             levels=len(problem.objective.levels),
             search=search,
+            choosing=problem.modes.count > problem.tasks.count,
             counting=any(term.kind is ObjectiveKind.TARDY_COUNT for term in first),
             provable=problem.modes.count <= EXACT_MODE_LIMIT and pairs <= _RELATION_LIMIT,
         )
@@ -85,6 +96,9 @@ class Plan:
         Threads of local search, CP-SAT and large-neighbourhood search afterwards, side by side.
     exact_after
         Seconds after which CP-SAT joins, so that it has a good incumbent to start from.
+    exact_trial
+        Seconds of CP-SAT after which it gives its threads to local search once a proof is out of
+        reach (:class:`makespan.solvers.auto.outlook.Outlook`); None: it stays to the end.
     """
 
     sampling: float
@@ -93,6 +107,7 @@ class Plan:
     exact: int
     neighbourhood: int
     exact_after: float
+    exact_trial: float | None = None
 
     def alone(self, member: str, features: Features, threads: int) -> Plan:
         """The plan with one member working alone, if it can; "" leaves it as it is."""
@@ -128,7 +143,12 @@ def plan_for(features: Features, *, threads: int, time_limit: float | None) -> P
     )
     if not provable or not (hopeful or time_limit is None):
         return Plan(0.0, None, threads, 0, 0, 0.0)
+    trial = None
+    # Bounds of job shops without choices may look far off until the moment of the proof.
+    doubtful = features.choosing or features.search == "project"
+    if doubtful and features.tasks > _DOUBTFUL and not features.counting:
+        trial = max(_TRIAL_SECONDS, _TRIAL_SHARE * limit)
     if threads == 1:
-        return Plan(0.0, min(10.0, 0.3 * limit), 0, 1, 0, 0.0)
+        return Plan(0.0, min(10.0, 0.3 * limit), 0, 1, 0, 0.0, trial)
     exact = threads // 2
-    return Plan(0.0, 0.0, threads - exact, exact, 0, min(0.5, 0.1 * limit))
+    return Plan(0.0, 0.0, threads - exact, exact, 0, min(0.5, 0.1 * limit), trial)

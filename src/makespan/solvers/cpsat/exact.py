@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Final
 
 from ortools.sat.python import cp_model
@@ -47,6 +48,8 @@ class ExactSearch:
         Incumbent, bounds and clock; its watch must be running for the search to end in time.
     hint
         Schedule that guides the search, feasible or not, where the board has no incumbent.
+    gives_up
+        Asked all the time whether to end before the board is over.
     """
 
     name = NAME
@@ -59,8 +62,10 @@ class ExactSearch:
         threads: int,
         seed: int,
         hint: Schedule | None = None,
+        gives_up: Callable[[], bool] | None = None,
     ) -> None:
         self._options = options
+        self._gives_up = gives_up
         self._board = board
         self._problem = board.problem
         self._threads = threads
@@ -171,7 +176,7 @@ class ExactSearch:
 
         def ended() -> bool:
             nonlocal interrupted
-            if board.over:
+            if board.over or (self._gives_up is not None and self._gives_up()):
                 return True
             if self._stale(level) and time.perf_counter() - began >= patience:
                 interrupted = True
