@@ -47,7 +47,8 @@ def join_workers(board: Board, work: Sequence[Work]) -> None:
     for thread in threads:
         while thread.is_alive():
             thread.join(_JOIN_SECONDS)
-            if board.over and COMPILE_CLOCK.active:
-                # Compilation cannot be interrupted, but the answer need not wait for it.
+            answered = board.schedule is not None or board.cancelled
+            if board.over and answered and COMPILE_CLOCK.active:
+                # Compilation cannot be interrupted, but an answer need not wait for it.
                 atexit.register(thread.join)
                 break
