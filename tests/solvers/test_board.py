@@ -196,3 +196,26 @@ def test_compilation_is_not_counted() -> None:
         assert board.left > 99.9
     finally:
         COMPILE_CLOCK.on_end(None)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_only_an_answer_need_not_wait_for_compilation(answered: bool) -> None:
+    """Past the limit a solve with a schedule returns at once; one without waits for its first."""
+    board = Board(two_tasks(), time_limit=0.0)
+    if answered:
+        offer(board, 0, 9)
+    go = threading.Event()
+
+    def compile_then_offer(_worker: int) -> None:
+        COMPILE_CLOCK.on_start(None)
+        try:
+            go.wait(0.3 if not answered else 30.0)
+        finally:
+            COMPILE_CLOCK.on_end(None)
+        offer(board, 0, 3)
+
+    try:
+        join_workers(board, [("late", compile_then_offer, 0)])
+        assert board.values == ((11,) if answered else (5,))
+    finally:
+        go.set()
