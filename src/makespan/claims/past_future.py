@@ -62,7 +62,7 @@ SYSTEM = System(
     "foretold from past output lengths, stays below what there is.",
     entry_points=(
         "makespan.serving.policies.past_future:PastFuture",
-        "makespan.serving.policies.peak:peak_tokens",
+        "makespan.serving.policies.peak:peak_blocks",
     ),
     claims=(
         Claim(

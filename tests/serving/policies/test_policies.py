@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from makespan.core.errors import OptionError
@@ -18,7 +18,7 @@ from makespan.serving.policies.admission import Aggressive, Conservative
 from makespan.serving.policies.catalogue import POLICIES, policy_maker
 from makespan.serving.policies.continuum import Continuum, Pauses
 from makespan.serving.policies.past_future import PastFuture
-from makespan.serving.policies.peak import peak_blocks, peak_tokens
+from makespan.serving.policies.peak import peak_blocks
 from makespan.serving.record import Fate
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Slo, Workload
@@ -40,7 +40,7 @@ def test_the_peak_is_that_of_the_steps(batch: list[tuple[int, int]], size: int) 
         alive = held[left >= step] + step
         most_tokens = max(most_tokens, int(alive.sum()))
         most_blocks = max(most_blocks, int((-(-alive // size)).sum()))
-    assert peak_tokens(held, left) == most_tokens
+    assert peak_blocks(held, left, 1) == most_tokens
     assert peak_blocks(held, left, size) == most_blocks
 
 
@@ -90,35 +90,6 @@ def test_admission_by_the_worst_case_never_preempts() -> None:
         preemptions[name] = total
     assert preemptions["conservative"] == preemptions["true-lengths-oracle"] == 0
     assert preemptions["past-future"] < 0.5 * preemptions["aggressive"] <= preemptions["fcfs"]
-
-
-class Still:
-    """An engine view in which requests have generated what it is told."""
-
-    def __init__(self, had: list[int]) -> None:
-        self.had = had
-
-    def generated(self, request: int) -> int:
-        """Tokens it has got so far."""
-        return self.had[request]
-
-
-@settings(max_examples=30)
-@given(st.lists(st.integers(1, 200), min_size=1, max_size=30), st.integers(0, 220))
-def test_lengths_are_drawn_from_what_is_left_of_the_past(past: list[int], had: int) -> None:
-    """Never below what was generated, never above the cap; new ones are past lengths."""
-    policy = PastFuture(cap=200, seed=3)
-    policy.history.extend(past)
-    left = policy._draw([0], Still([had]), 200, fresh=False)[:, 0]  # type: ignore[arg-type]
-    if not had:
-        assert set(left.tolist()) <= set(past)
-        return
-    above = [p for p in past if p > had]
-    assert (left >= 0).all()
-    assert (left + had <= max(200, had, *past)).all()
-    if above == [200]:
-        # The points are what it had and the cap: uniform between them.
-        assert left.mean() == pytest.approx((200 - had) / 2, abs=0.15 * (200 - had) + 1)
 
 
 def test_wrong_parameters_are_refused() -> None:

@@ -12,14 +12,14 @@ authors' behaviour).
 
 from __future__ import annotations
 
-from collections import deque
+from math import ceil
 from typing import Literal
 
 import numpy as np
 
 from makespan.core.errors import OptionError
-from makespan.core.vocabulary import IntArray
-from makespan.serving.policies.peak import peak_blocks, peak_tokens
+from makespan.serving.policies.drawn import Drawn
+from makespan.serving.policies.past import Past
 from makespan.serving.policy import EngineView, Policy
 
 
@@ -72,97 +72,48 @@ class PastFuture(Policy):
             )
         self.every, self.asked, self.lists = every, 0, lists
         self.reserve, self.cap, self.blocks, self.resume = reserve, cap, blocks, resume
-        self.initial = initial
-        self.history: deque[int] = deque(maxlen=history)
-        self.lengths: IntArray | None = None
+        self.initial, self.history = initial, history
+        self.past: Past | None = None
         self.random = np.random.default_rng(seed)
         self.round = (-1, -1)
-        self.batch: list[int] = []
-        self.held: IntArray = np.zeros(0, dtype=np.int64)
-        self.left: IntArray = np.zeros((0, 0), dtype=np.int64)
+        self.drawn: Drawn | None = None
 
     def admit(self, request: int, engine: EngineView) -> bool:
-        """See :meth:`Policy.admit`; O(k n log n) for a batch of n."""
-        self._start(request, engine)
-        fresh = self.round != (engine.index, engine.now)
+        """See :meth:`Policy.admit`; O(k n log n) for the first of a round with a batch of n."""
+        past = self._start(request, engine) if self.past is None else self.past
+        now = (engine.index, engine.now)
+        fresh = self.round != now
         if fresh:
-            self.round = (engine.index, engine.now)
+            self.round = now
             self.asked += 1
         if (self.asked - 1) % self.every:
             return False
-        running = list(engine.running())
-        if fresh or running != self.batch:
-            self._begin(running, engine)
-        held = np.append(self.held, engine.prompt(request) + engine.generated(request))
-        drawn = self._draw([request], engine, len(self.left), fresh=self.resume == "new")
-        left = np.concatenate((self.left, drawn), axis=1)
+        running, drawn = list(engine.running()), self.drawn
+        if drawn is None or fresh or running != drawn.batch:
+            drawn = self.drawn = self._draw(running, engine, past)
         allowed = engine.total_blocks * (1.0 - self.reserve)
-        if self.blocks:
-            need = max(peak_blocks(held, row, engine.block_size) for row in left)
-        else:
-            need = max(peak_tokens(held, row) for row in left)
+        if not self.blocks:
             allowed *= engine.block_size
-        if need >= allowed:
-            return False
-        self.batch, self.held, self.left = [*running, request], held, left
-        return True
+        had = engine.generated(request)
+        held, known = engine.prompt(request) + had, 0 if self.resume == "new" else had
+        lot = self.random.random((drawn.lists, 1))
+        return drawn.join(request, held, known, lot, ceil(allowed))
 
     def finished(self, request: int, engine: EngineView) -> None:
         """See :meth:`Policy.finished`; remembers the length."""
-        self._start(request, engine)
-        self.history.append(engine.generated(request))
-        self.lengths = None
+        past = self._start(request, engine) if self.past is None else self.past
+        past.remember(engine.generated(request))
 
-    def _start(self, request: int, engine: EngineView) -> None:
+    def _start(self, request: int, engine: EngineView) -> Past:
         """Half a history, before there is one."""
-        if self.cap is None:
-            self.cap = engine.cap(request)
-        if not self.history:
-            length = self.cap if self.initial is None else self.initial
-            self.history.extend([length] * -(-(self.history.maxlen or 2) // 2))
+        cap = engine.cap(request) if self.cap is None else self.cap
+        length = cap if self.initial is None else self.initial
+        self.past = Past(self.history, cap, [length] * -(-self.history // 2))
+        return self.past
 
-    def _begin(self, running: list[int], engine: EngineView) -> None:
-        """Draw lists of lengths for the batch; they last for one round of admissions."""
+    def _draw(self, running: list[int], engine: EngineView, past: Past) -> Drawn:
+        """Lists of lengths for the batch; they last for one round of admissions."""
         count = min(self.lists, 200 // max(len(running), 1) + 1)
-        self.batch = running
-        self.held = np.array(
-            [engine.prompt(r) + engine.generated(r) for r in running], dtype=np.int64
-        )
-        self.left = self._draw(running, engine, count, fresh=False)
-
-    def _draw(self, batch: list[int], engine: EngineView, count: int, *, fresh: bool) -> IntArray:
-        """Remaining lengths by inverse distribution, (count, n).
-
-        Of the lengths above the d tokens generated, d itself in front and the cap behind, a point
-        between the neighbours of a uniform index is taken.
-        """
-        assert self.cap is not None
-        if self.lengths is None:
-            self.lengths = np.sort(np.array(self.history, dtype=np.int64))
-        lengths = self.lengths
-        had = np.array([engine.generated(r) for r in batch], dtype=np.int64)
-        known = np.zeros_like(had) if fresh else had
-        begin = np.searchsorted(lengths, known, side="right")
-        longest = np.maximum(self.cap, lengths[-1])
-        # Points: known, lengths[begin:], and the cap if it is larger than all of them.
-        above = len(lengths) - begin
-        capped = (longest > lengths[-1]) & (known > 0)
-        top = above + capped
-        lot = self.random.random((count, len(had)))
-        new = known == 0
-        place = np.where(new, np.floor(lot * len(lengths)), lot * top)
-        low = np.floor(place).astype(np.int64)
-        part = np.where(new, 0.0, place - low)
-
-        def point(k: IntArray) -> IntArray:
-            inside = np.clip(begin + k - 1, 0, len(lengths) - 1)
-            value = np.where(k > above, longest, lengths[inside])
-            return np.where(k == 0, known, value).astype(np.int64)
-
-        value = np.where(
-            new,
-            lengths[np.minimum(low, len(lengths) - 1)],
-            np.rint(point(low) * (1.0 - part) + point(np.minimum(low + 1, top)) * part),
-        ).astype(np.int64)
-        left: IntArray = np.maximum(value - known, 0)
-        return left
+        prompt, had = list(map(engine.prompt, running)), list(map(engine.generated, running))
+        lot = self.random.random((count, len(running)))
+        return Drawn(past, running, prompt, had, lot, engine.block_size if self.blocks else 1)

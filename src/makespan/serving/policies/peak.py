@@ -11,25 +11,17 @@ import numpy as np
 from makespan.core.vocabulary import IntArray
 
 
-def peak_tokens(held: IntArray, left: IntArray) -> int:
-    """Tokens needed at most: ``max_i sum(held[:i]) + i * left[i]`` by falling ``left``.
+def peak_blocks(held: IntArray, left: IntArray, size: int) -> int:
+    """Blocks of ``size`` tokens needed at most, of which each request has its own; O(n size).
+
+    Counted in tokens (``size`` 1) it is ``max_i sum(held[:i]) + i * left[i]`` by falling ``left``,
+    as in the paper. That under-estimates by half a block per request, hence the blocks, which are
+    ours.
 
     Parameters
     ----------
     held, left
         (n,) tokens in memory, and tokens yet to come.
-    """
-    if not len(held):
-        return 0
-    order = np.argsort(-left, kind="stable")
-    need = np.cumsum(held[order]) + np.arange(1, len(held) + 1) * left[order]
-    return int(need.max())
-
-
-def peak_blocks(held: IntArray, left: IntArray, size: int) -> int:
-    """The same in blocks of ``size`` tokens, of which each request has its own; O(n size).
-
-    What is ours: the paper counts tokens, which under-estimates by half a block per request.
     """
     if not len(held):
         return 0
