@@ -234,7 +234,7 @@ class TestServeGen:
         with pytest.raises(FormatError, match="two files"):
             read_workload(samples.SERVEGEN_TRACE, until=600)
         (tmp_path / "none").mkdir()
-        with pytest.raises(FormatError, match="no clients in this folder"):
+        with pytest.raises(FormatError, match="no workload in this folder"):
             read_workload(tmp_path / "none", until=600)
 
     def test_a_load_too_large_is_refused_before_it_is_drawn(self):
@@ -479,6 +479,19 @@ class TestOptions:
         header = samples.VIDUR.splitlines()[0]
         with pytest.raises(OptionError, match="go beyond 2147483648 tokens"):
             read_workload(f"{header}\n2000000,5,1,1\n", scale_lengths=10_000.0)
+
+    @pytest.mark.parametrize(
+        "names", [(), ("notes.txt", "chunk-x-trace.csv", "chunk-0-trace.csv.d")]
+    )
+    @pytest.mark.parametrize("options", [{}, {"until": 60.0}, {"format": "servegen"}])
+    def test_a_folder_without_a_workload_is_refused(self, tmp_path, names, options):
+        """Whatever else is said, what is missing are files, not the time until when to draw."""
+        for name in names:
+            (tmp_path / name).touch()
+        with pytest.raises(FormatError, match="no workload in this folder") as caught:
+            read_workload(tmp_path, **options)
+        assert caught.value.source == str(tmp_path)
+        assert "chunk-N-trace.csv" in str(caught.value)
 
     def test_a_folder_is_no_file(self, tmp_path):
         """A folder with the name of another format is refused."""

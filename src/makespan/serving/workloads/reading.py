@@ -288,11 +288,12 @@ def _from_clients(
         raise FormatError(
             "a ServeGen client is two files", hint="give the path of the trace file or the folder"
         )
+    path = Path(source)
+    servegen.client_files(path)  # a folder without any is no matter of until=
     if until is None:
         raise OptionError(
             "ServeGen clients are rates, not requests", hint="say until= which second to draw them"
         )
-    path = Path(source)
     load = servegen.generate(
         servegen.read_clients(path),
         start=start or 0.0,

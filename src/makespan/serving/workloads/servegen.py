@@ -132,6 +132,30 @@ def client(trace: Text, dataset: Text, name: str = "") -> Client:
     )
 
 
+def client_files(path: Path) -> list[Path]:
+    """The trace files of a folder, by number; a file is the only one.
+
+    Raises
+    ------
+    FormatError
+        If the folder has none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        (int(match.group(1)), item)
+        for item in path.iterdir()
+        if (match := _TRACE_NAME.fullmatch(item.name))
+    )
+    if not found:
+        raise FormatError(
+            "no workload in this folder",
+            source=str(path),
+            expected="ServeGen clients, chunk-N-trace.csv, or the path of a file",
+        )
+    return [item for _, item in found]
+
+
 def read_clients(path: Path) -> list[Client]:
     """The client of a trace file with its data set beside it, or all clients of a folder.
 
@@ -140,21 +164,8 @@ def read_clients(path: Path) -> list[Client]:
     FormatError
         If a file breaks its format, or the other file of a client is not there.
     """
-    if path.is_dir():
-        found = sorted(
-            (int(match.group(1)), item)
-            for item in path.iterdir()
-            if (match := _TRACE_NAME.fullmatch(item.name))
-        )
-        if not found:
-            raise FormatError(
-                "no clients in this folder", source=str(path), expected="chunk-N-trace.csv"
-            )
-        files = [item for _, item in found]
-    else:
-        files = [path]
     clients = []
-    for item in files:
+    for item in client_files(path):
         beside = [
             item.with_name(re.sub(r"trace\.csv(\.gz)?$", ending, item.name))
             for ending in ("dataset.json", "dataset.json.gz")
