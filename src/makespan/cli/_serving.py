@@ -33,7 +33,9 @@ def report(setup: Setup, arms: Sequence[Arm], width: int) -> RenderableType:
     if load.slos:
         rows.add_row("asked for", terms(load.slos[0]))
     shared = any(arm.summary.hit for arm in arms)
-    heads = ["TTFT s", "TPOT ms", "E2E s", "preempted", *(["hits"] if shared else []), "goodput/s"]
+    tier = any(arm.summary.loaded for arm in arms)
+    found = [*(["hits"] if shared else []), *(["loaded"] if tier else [])]
+    heads = ["TTFT s", "TPOT ms", "E2E s", "preempted", *found, "goodput/s"]
     cells = []
     for arm in arms:
         s = arm.summary
@@ -43,13 +45,16 @@ def report(setup: Setup, arms: Sequence[Arm], width: int) -> RenderableType:
             for spread, factor in zip(spreads, (1, 1000, 1), strict=True)
         ]
         hits = [(f"{s.hit / s.prompt:.0%}" if s.prompt else "-",)] if shared else []
-        cells.append([*pairs, (f"{s.preemptions:,}",), *hits, (f"{s.goodput:.2f}",)])
+        loaded = [(f"{s.loaded:,}",)] if tier else []
+        cells.append([*pairs, (f"{s.preemptions:,}",), *hits, *loaded, (f"{s.goodput:.2f}",)])
     table = figure_table(["policy"], [(arm.policy,) for arm in arms], heads, cells, width)
     left = sum(count for fate, count in arms[0].summary.fates.items() if fate)
     lines: list[RenderableType] = [rows, Text(), table, Text()]
     if left:
         lines.append(Text(f"{left} requests were refused or never sent", style="yellow"))
     meaning = "; ".join(f"{name}: {says}" for name, says in METRICS.items() if name != "gap")
+    if tier:
+        lines.append(Text("loaded: tokens from the second tier of the prefix cache", style="dim"))
     lines.append(Text(f"Latencies: mean / p99. {meaning}. {GOODPUT}", style="dim"))
     return Group(*lines)
 
@@ -122,6 +127,8 @@ def engines_line(setup: Setup) -> str:
         step += ", planned ahead"
     if settings.swap_blocks:
         step += f", {settings.swap_blocks:,} blocks at the host"
+    if settings.offload_blocks:
+        step += f", {settings.offload_blocks:,} blocks offloaded"
     if not setup.mixed:
         blocks = f"{settings.blocks:,} blocks of {settings.block_size}"
         return f"{setup.instances} x ({blocks}, {step})"
@@ -192,6 +199,7 @@ def load_document(setup: Setup) -> dict[str, Any]:
             "prefix_caching": settings.enable_prefix_caching,
             "async_scheduling": settings.async_scheduling,
             "swap_blocks": settings.swap_blocks,
+            "offload_blocks": settings.offload_blocks,
         },
         "fleet": _kinds(setup),
         "calibration": setup.calibration,
@@ -209,6 +217,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
         "goodput": s.goodput,
         "preemptions": s.preemptions,
         "prefix_hit_tokens": s.hit,
+        "loaded_tokens": s.loaded,
         "prompt_tokens": s.prompt,
         "latencies": {
             name.lower(): {

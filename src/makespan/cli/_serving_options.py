@@ -128,3 +128,22 @@ Swap = Annotated[
         rich_help_panel=_ENGINE, metavar="GIB", min=0, help="Host memory for preempted requests."
     ),
 ]
+Offload = Annotated[
+    float,
+    typer.Option(
+        rich_help_panel=_ENGINE,
+        metavar="GIB",
+        min=0,
+        help="Host memory for prefixes that the device evicts.",
+    ),
+]
+OffloadBandwidth = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=_ENGINE,
+        metavar="GB/S",
+        min=0,
+        help="Speed at which an instance reads them, as from an SSD; default: the host links'.",
+        show_default=False,
+    ),
+]

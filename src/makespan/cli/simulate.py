@@ -42,6 +42,8 @@ def serving(
     prefix_caching: options.PrefixCaching = True,
     async_scheduling: options.AsyncScheduling = False,
     swap: options.Swap = 0.0,
+    offload: options.Offload = 0.0,
+    offload_bandwidth: options.OffloadBandwidth = None,
     policy: Annotated[str, typer.Option(metavar="NAME", help="Policy of the engines.")] = "fcfs",
     compare: Annotated[
         str | None,
@@ -203,6 +205,8 @@ def serving(
             prefix_caching=prefix_caching,
             async_scheduling=async_scheduling,
             swap=swap,
+            offload=offload,
+            offload_bandwidth=offload_bandwidth,
             seed=seed,
         )
         if like is not None:
@@ -296,6 +300,7 @@ _STUDIES: Final = ("--like", "--sweep", "--capacity")
 _BELONG: Final = {
     "--calibrate": ("--like",),
     "--replays": ("--calibrate",),
+    "--offload-bandwidth": ("--offload", "--sweep"),
     "--goal": ("--capacity",),
     "--warm-up": ("--capacity",),
     "--seeds": ("--capacity", "--sweep"),
@@ -312,7 +317,10 @@ _CLASH: Final = (
         "the load of a run is replayed as its engine served it",
     ),
     (
-        ("--cap", "--slo", "--instances", "--blocks", "--block-size", "--swap"),
+        (
+            *("--cap", "--slo", "--instances", "--blocks", "--block-size"),
+            *("--swap", "--offload", "--offload-bandwidth"),
+        ),
         ("--like",),
         "the run says what was asked for and how its engine was limited",
     ),

@@ -1,4 +1,4 @@
-"""What hardware says of moving requests, starting engines and swapping."""
+"""What hardware says of moving requests, starting engines, swapping and offloading."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from makespan.core.errors import OptionError
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.step import StepCost
 from makespan.serving.settings import Elastic, EngineSettings, Migration
@@ -16,6 +17,10 @@ BLOCK_TIME: Final = 10**9
 
 LOADING: Final = 20 * PICOSECONDS
 """Picoseconds that an engine needs to start besides reading its weights: our assumption."""
+
+
+_MOST: Final = 2.0**60
+"""Bytes, and bytes per second, that nothing has."""
 
 
 def migration_of(settings: Sequence[EngineSettings], costs: Sequence[StepCost]) -> Migration:
@@ -34,9 +39,51 @@ def migration_of(settings: Sequence[EngineSettings], costs: Sequence[StepCost]) 
 
 def with_host_memory(settings: EngineSettings, cost: OperatorCost, size: float) -> EngineSettings:
     """The engine with so many bytes at its host for what is preempted, over its host link."""
-    blocks = int(size / (cost.kernels.tp * _block_bytes(cost, settings.block_size)))
+    blocks = _blocks_in(size, cost, settings.block_size)
     time = _copy_time(cost, settings.block_size)
     return replace(settings, swap_blocks=blocks, swap_time=time)
+
+
+def with_offload(
+    settings: EngineSettings, cost: OperatorCost, size: float, bandwidth: float | None = None
+) -> EngineSettings:
+    """The engine with a second tier of the prefix cache.
+
+    Parameters
+    ----------
+    size
+        Its bytes, for all GPUs of the engine.
+    bandwidth
+        Bytes per second that all GPUs together read from it, which the host links bound as well;
+        None: those alone, as for the memory of the host.
+
+    Raises
+    ------
+    OptionError
+        If it has no room for a block, cannot be read, or the engine has no prefix cache.
+    """
+    blocks = _blocks_in(size, cost, settings.block_size)
+    if not blocks:
+        raise OptionError(
+            f"{size:g} bytes hold no block of {settings.block_size} tokens",
+            hint="offload to more memory, or leave it out",
+        )
+    time = _copy_time(cost, settings.block_size)
+    if bandwidth is not None:
+        if not 0 < bandwidth < _MOST:
+            raise OptionError(
+                f"what is offloaded is read at {bandwidth:g} bytes/s", hint="give a positive number"
+            )
+        whole = cost.kernels.tp * _block_bytes(cost, settings.block_size)
+        time = max(time, round(whole / bandwidth * PICOSECONDS))
+    return replace(settings, offload_blocks=blocks, offload_time=time)
+
+
+def _blocks_in(size: float, cost: OperatorCost, block_size: int) -> int:
+    """Blocks of all GPUs of an engine that so many bytes hold."""
+    if not 0 <= size < _MOST:
+        raise OptionError(f"{size:g} bytes of memory at the host", hint="give a positive number")
+    return int(size / (cost.kernels.tp * _block_bytes(cost, block_size)))
 
 
 def _block_bytes(cost: OperatorCost, block_size: int) -> float:

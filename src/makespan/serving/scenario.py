@@ -15,7 +15,7 @@ from makespan.serving.cost.hardware import hardware
 from makespan.serving.cost.memory import kv_blocks
 from makespan.serving.cost.models import model
 from makespan.serving.cost.operator_cost import OperatorCost
-from makespan.serving.moving import with_host_memory
+from makespan.serving.moving import with_host_memory, with_offload
 from makespan.serving.settings import EngineSettings
 from makespan.serving.study import at_rate, fleet_drain_rate
 from makespan.serving.workload import PICOSECONDS, Slo, Workload
@@ -57,6 +57,12 @@ class Scenario:
     swap
         GiB of host memory of an instance that preempted requests are copied to; 0: they are
         computed again, as in vLLM.
+    offload
+        GiB of a second tier of an instance's prefix cache, which has what the device has evicted;
+        0: that is lost.
+    offload_bandwidth
+        GB/s at which an instance reads from it, if that is less than its host links carry; None: it
+        is not.
     seed
         Of all that is drawn.
     """
@@ -79,6 +85,8 @@ class Scenario:
     prefix_caching: bool = True
     async_scheduling: bool = False
     swap: float = 0.0
+    offload: float = 0.0
+    offload_bandwidth: float | None = None
     seed: int = 0
 
 
@@ -198,6 +206,18 @@ def _engine(scenario: Scenario, gpu: str) -> tuple[EngineSettings, OperatorCost]
     cost = operator_cost(replace(scenario, gpu=gpu))
     if scenario.swap:
         settings = with_host_memory(settings, cost, scenario.swap * 2**30)
+    if scenario.offload:
+        bandwidth = scenario.offload_bandwidth
+        settings = with_offload(
+            settings,
+            cost,
+            scenario.offload * 2**30,
+            None if bandwidth is None else bandwidth * 1e9,
+        )
+    elif scenario.offload_bandwidth is not None:
+        raise OptionError(
+            "a bandwidth of what is offloaded, and nothing is", hint="say how many GiB (offload)"
+        )
     return settings, cost
 
 

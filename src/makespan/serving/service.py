@@ -92,6 +92,8 @@ class Summary:
     preemptions, hit, prompt
         Totals: preemptions; of the prompts of what was admitted, tokens found in the prefix cache
         at the first admission, and all.
+    loaded
+        Tokens that were loaded from the second tier of the prefix cache, over all admissions.
     """
 
     engine: str
@@ -104,6 +106,7 @@ class Summary:
     preemptions: int
     hit: int
     prompt: int
+    loaded: int = 0
 
     @property
     def throughput(self) -> float:
@@ -132,7 +135,8 @@ class Summary:
             f"{self.engine} ({clock} times): {fates}",
             f"makespan {self.seconds:.3f} s, {self.throughput:.3f} requests/s",
             f"{self.token_throughput:.1f} output tokens/s, {self.preemptions} preemptions",
-            f"{self.hit} of {self.prompt} prompt tokens found in the prefix cache",
+            f"{self.hit} of {self.prompt} prompt tokens found in the prefix cache"
+            + (f", {self.loaded} tokens loaded from its second tier" if self.loaded else ""),
             "",
             f"{'seconds':8}{'mean':>11}{'p50':>11}{'p90':>11}{'p99':>11}",
         ]
@@ -209,6 +213,7 @@ def summarise(record: Record) -> Summary:
         preemptions=int(record.preemptions.sum()),
         hit=int(record.hit.sum()),
         prompt=int(load.prompt[record.admitted >= 0].sum()),
+        loaded=record.counters.get("loaded tokens", 0),
     )
 
 

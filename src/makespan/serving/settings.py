@@ -33,6 +33,12 @@ class EngineSettings:
         computed again, as in vLLM.
     swap_time
         Picoseconds to copy a block either way, during which no step runs.
+    offload_blocks
+        Blocks of a second tier of the prefix cache, in the memory of the host or behind it, which
+        has what the device has evicted; 0: there is none. See
+        :mod:`makespan.serving.engine.offload`.
+    offload_time
+        Picoseconds to load a block from there, during which no step runs.
     """
 
     blocks: int
@@ -43,14 +49,21 @@ class EngineSettings:
     async_scheduling: bool = False
     swap_blocks: int = 0
     swap_time: int = 0
+    offload_blocks: int = 0
+    offload_time: int = 0
 
     def __post_init__(self) -> None:
         for name in ("blocks", "block_size", "max_num_batched_tokens", "max_num_seqs"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} is {getattr(self, name)}", hint="it must be at least 1")
-        for name in ("swap_blocks", "swap_time"):
+        for name in ("swap_blocks", "swap_time", "offload_blocks", "offload_time"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name} is {getattr(self, name)}", hint="it must be at least 0")
+        if self.offload_blocks and not self.enable_prefix_caching:
+            raise OptionError(
+                f"offload_blocks is {self.offload_blocks} without enable_prefix_caching",
+                hint="what is offloaded is found by its content, as prefixes are",
+            )
         if self.max_num_batched_tokens < self.max_num_seqs:
             raise OptionError(
                 f"max_num_batched_tokens ({self.max_num_batched_tokens}) is below max_num_seqs "

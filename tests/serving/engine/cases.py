@@ -308,6 +308,17 @@ def swapping(case: dict[str, Any], seed: int) -> dict[str, Any]:
     return {**case, "settings": engines}
 
 
+def offloading(case: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The case with a second tier of the prefix cache."""
+    g = random.Random(seed)
+    blocks, time = g.choice((1, 3, 20, 400)), g.choice((0, 10**7))
+    engines = [
+        replace(one, offload_blocks=blocks, offload_time=time, enable_prefix_caching=True)
+        for one in case["settings"]
+    ]
+    return {**case, "settings": engines}
+
+
 def restless(case: dict[str, Any], seed: int) -> dict[str, Any]:
     """The case on three engines among which requests move, and which come and go."""
     g = random.Random(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,6 +12,8 @@ import pytest
 
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.fleet import Fleet
+from makespan.serving.engine.instance import Instance
+from makespan.serving.engine.plain import PlainInstance
 from makespan.serving.engine.reference import Reference
 from makespan.serving.engine.simulating import record_of
 from makespan.serving.policy import EngineView, Policy, Router
@@ -23,6 +25,7 @@ from tests.serving.engine.cases import (
     Everything,
     Restless,
     ahead,
+    offloading,
     random_case,
     restless,
     swapping,
@@ -31,6 +34,21 @@ from tests.serving.engine.cases import (
 PER_REQUEST = (
     "arrival", "first", "last", "admitted", "generated", "preemptions", "longest_gap", "hit", "hits", "engine",
 )  # fmt: skip
+
+
+def offloaded(engine: Instance, plain: PlainInstance) -> list[Hashable]:
+    """Blocks of an engine's tier by the names that the plain engine gives them, the oldest first."""
+    names: list[Hashable] = []
+    tier = engine.tier
+    for stretch in (s for slot in tier.slots.values() for s in slot) if tier else ():
+        own, which = stretch.key
+        for j in reversed(range(stretch.low, stretch.high)):
+            if own:
+                shared = engine.memory.pieces_blocks(len(engine.requests.chain[which]))
+                names.append(plain.name_of(which, shared + j))
+            else:
+                names.append((which, j))
+    return names
 
 
 def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router]) -> Fleet:
@@ -64,6 +82,8 @@ def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router
         assert engine.memory.free == other.view.free_blocks == other.settings.blocks
         assert engine.swapping.free == other.host == other.settings.swap_blocks
         assert engine.swapping.blocks == other.swapped
+        assert (engine.tier.loaded if engine.tier else 0) == other.loaded
+        assert offloaded(engine, other) == list(other.tier)
         assert engine.noted == other.noted
         assert sum(stretch[3] for stretch in engine.stretches or ()) == engine.steps
     for one, other_policy in zip(*made, strict=True):
@@ -94,12 +114,26 @@ def test_memory_at_the_host_spares_recomputing(policy: type[Policy]) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)
+def test_a_tier_for_prefixes_gives_back_what_the_device_has_lost(policy: type[Policy]) -> None:
+    """Offloading agrees, too: what is loaded, what is held, and the order in which it goes."""
+    loaded = 0
+    for seed in range(12):
+        case = offloading(random_case(seed), seed)
+        if seed % 3 == 0:
+            case = swapping(case, seed)
+        fleet = same(case, policy, ROUTERS[seed % len(ROUTERS)])
+        loaded += sum(engine.tier.loaded for engine in fleet.engines if engine.tier)
+    assert loaded > 0
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.__name__)
 def test_engines_that_plan_ahead_agree(policy: type[Policy]) -> None:
     """With what they keep, and with moves."""
     for seed in range(12):
         same(ahead(random_case(seed)), policy, ROUTERS[seed % len(ROUTERS)])
     for seed in range(4):
-        same(ahead(restless(random_case(seed), seed)), policy, partial(Restless, seed))
+        case = ahead(offloading(restless(random_case(seed), seed), seed))
+        same(case, policy, partial(Restless, seed))
 
 
 def test_planning_ahead_costs_who_arrives_a_step() -> None:
@@ -122,6 +156,8 @@ def test_requests_move_between_engines_that_come_and_go(policy: type[Policy]) ->
         case = restless(random_case(seed), seed)
         if seed % 3 == 0:
             case = swapping(case, seed)
+        if seed % 2:
+            case = offloading(case, seed)
         fleet = same(case, policy, partial(Restless, seed))
         moved += fleet.moves.moved
         handed += fleet.handed

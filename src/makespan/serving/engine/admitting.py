@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from makespan.core.errors import EngineError
 from makespan.serving.engine.memory import Found
+from makespan.serving.engine.offload import Tier
 from makespan.serving.engine.sums import StepSums
 from makespan.serving.record import Kind
 
@@ -56,6 +57,7 @@ def admit(engine: Stepping, budget: int, step: StepSums) -> None:
     """Admit from the queue while tokens, sequences, memory and the policy allow."""
     hooks, queue, requests, memory = engine.hooks, engine.queue, engine.requests, engine.memory
     size, swapping, batch = engine.block_size, engine.swapping, engine.batch
+    tier = engine.tier
     most = engine.settings.max_num_seqs - engine.seats
     ordered = False
     while queue and budget > 0:
@@ -88,12 +90,25 @@ def admit(engine: Stepping, budget: int, step: StepSums) -> None:
             there = swapping.fetch(request, hit)
             memory.take(-(-(there - hit) // size))
             engine.seal(request, there)
+        elif tier is not None:
+            hit = there = _load(engine, tier, request, hit // size, (length - 1) // size)
         requests.computed[request] = there
         requests.hits[request] += hit
         if requests.admitted[request] < 0:
             requests.admitted[request] = engine.now
             requests.hit[request] = hit
         budget -= engine.compute(request, min(length - there, budget), step)
+
+
+def _load(engine: Stepping, tier: Tier, request: int, at: int, most: int) -> int:
+    """Bring back what the tier has behind the first blocks of a request; tokens then there."""
+    loaded = tier.load(request, engine.requests.chain[request], at, most)
+    computed = (at + loaded) * engine.block_size
+    if loaded:
+        engine.swapping.owed += loaded * engine.settings.offload_time
+        engine.memory.take(loaded)
+        engine.seal(request, computed)
+    return computed
 
 
 def _room(engine: Stepping, request: int, length: int) -> Found | None:

@@ -17,6 +17,7 @@ from makespan.serving.engine.admitting import ask, asks_again
 from makespan.serving.engine.cohort import NEVER, Cohort
 from makespan.serving.engine.hooks import Hooks
 from makespan.serving.engine.memory import Memory
+from makespan.serving.engine.offload import Tier
 from makespan.serving.engine.requests import Requests
 from makespan.serving.engine.stepping import NOBODY, Stepping
 from makespan.serving.engine.swapping import Swapping
@@ -105,6 +106,7 @@ class Instance(Stepping):
         "stirred",
         "stretches",
         "swapping",
+        "tier",
         "view",
     )
 
@@ -123,11 +125,14 @@ class Instance(Stepping):
         self.decodes = {}
         self.block_size = settings.block_size
         self.longest = settings.blocks * settings.block_size
+        grain, offload = requests.workload.grain, settings.offload_blocks
+        self.tier = Tier(offload, settings.block_size, grain) if offload else None
         self.memory = Memory(
             settings.blocks,
             settings.block_size,
-            requests.workload.grain,
+            grain,
             caching=settings.enable_prefix_caching,
+            tier=self.tier,
         )
         self.cohort = Cohort(requests, settings.block_size)
         self.now = self.steps = self.events = self.admissions = self.attended = self.load = 0

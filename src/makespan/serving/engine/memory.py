@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from makespan.serving.engine.offload import Tier
+
 
 class Run:
     """Successive blocks of one shared piece that were computed together.
@@ -72,6 +74,8 @@ class Memory:
         Tokens of a piece of shared content.
     caching
         Whether content is found again at all.
+    tier
+        Where evicted content goes; None: it is lost.
 
     Attributes
     ----------
@@ -81,9 +85,12 @@ class Memory:
         Shared runs of every request that has some.
     """
 
-    def __init__(self, blocks: int, block_size: int, grain: int, *, caching: bool) -> None:
+    def __init__(
+        self, blocks: int, block_size: int, grain: int, *, caching: bool, tier: Tier | None = None
+    ) -> None:
         self.total = self.free = self.raw = blocks
         self.block_size, self.grain, self.caching = block_size, grain, caching
+        self.tier = tier
         self.queue: OrderedDict[int, Run | int] = OrderedDict()
         self.runs: dict[int, list[Run]] = {}
         self.held: dict[int, Held] = {}
@@ -102,10 +109,12 @@ class Memory:
             return
         blocks -= self.raw
         self.raw = 0
-        queue = self.queue
+        queue, tier = self.queue, self.tier
         while blocks:
             key, entry = next(iter(queue.items()))
             if isinstance(entry, int):
+                if tier is not None:
+                    tier.store((True, -key - 1), max(entry - blocks, 0), entry)
                 if entry > blocks:
                     queue[key] = entry - blocks
                     return
@@ -113,6 +122,8 @@ class Memory:
                 del queue[key]
                 continue
             size = entry.high - entry.low
+            if tier is not None:
+                tier.store((False, entry.node), entry.high - min(size, blocks), entry.high)
             if size > blocks:
                 entry.high -= blocks
                 return

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 from makespan.serving.cost.step import StepCost
+from makespan.serving.engine.plain_content import name_of, own_names
 from makespan.serving.engine.plain_view import State, view_of
 from makespan.serving.policy import Policy
 from makespan.serving.record import Kind
@@ -39,6 +40,8 @@ class PlainInstance:
         self.decoding: set[int] = set()
         self.away: dict[int, int] = {}
         self.host, self.owed, self.swapped = settings.swap_blocks, 0, 0
+        self.tier: OrderedDict[Hashable, None] = OrderedDict()
+        self.loaded = 0
         self.seats = 0
         self.incoming: list[int] = []
         self.leaving: int | None = None
@@ -67,30 +70,54 @@ class PlainInstance:
 
     def name_of(self, request: int, block: int) -> Hashable:
         """What a full block of the sequence contains."""
-        workload = self.state.workload
-        piece = ((block + 1) * self.block_size - 1) // workload.grain
-        pieces = workload.contents(request)
-        if piece < len(pieces):
-            return int(pieces[piece]), block
-        return "own", request, block
+        return name_of(self.state.workload, request, block, self.block_size)
 
     def grow(self, request: int, tokens: int) -> None:
         """Give a request blocks for more tokens, which fill them at once."""
         state, table = self.state, self.state.table[request]
         state.computed[request] += tokens
         while len(table) * self.block_size < state.computed[request]:
-            block, _ = self.idle.popitem(last=False)
-            self.forget(block)
-            self.references[block] = 1
-            table.append(block)
+            table.append(self.hand_out())
         if self.settings.enable_prefix_caching:
             for j in range(state.computed[request] // self.block_size):
                 if self.content[table[j]] is None:
                     self.content[table[j]] = self.name_of(request, j)
                     self.places.setdefault(self.content[table[j]], []).append(table[j])
 
+    def hand_out(self) -> int:
+        """A block for somebody; what it contains is evicted."""
+        block, _ = self.idle.popitem(last=False)
+        if self.content[block] is not None:
+            self.offload(self.content[block])
+        self.forget(block)
+        self.references[block] = 1
+        return block
+
+    def offload(self, name: Hashable) -> None:
+        """What a block contains is the last to go from the tier, which may be too full."""
+        self.tier[name] = None
+        self.tier.move_to_end(name)
+        if len(self.tier) > self.settings.offload_blocks:
+            self.tier.popitem(last=False)
+
+    def load(self, request: int) -> int:
+        """Load what the tier has behind the blocks of a request, never its last token; tokens."""
+        names: list[Hashable] = []
+        begin, most = len(self.state.table[request]), (self.tokens(request) - 1) // self.block_size
+        while begin + len(names) < most:
+            name = self.name_of(request, begin + len(names))
+            if name not in self.tier:
+                break
+            names.append(name)
+        for name in reversed(names):
+            self.offload(name)
+        self.loaded += len(names)
+        self.owed += len(names) * self.settings.offload_time
+        self.grow(request, len(names) * self.block_size)
+        return len(names) * self.block_size
+
     def forget(self, block: int) -> None:
-        """Evict what a block contains."""
+        """A block has no content any more."""
         if self.content[block] is not None:
             self.places[self.content[block]].remove(block)
             self.content[block] = None
@@ -118,7 +145,7 @@ class PlainInstance:
         if 0 < blocks <= self.host:
             self.away[victim] = computed
             self.host -= blocks
-            self.owed += blocks
+            self.swap(blocks)
         self.release(victim)
         self.state.computed[victim] = 0
         self.state.preemptions[victim] += 1
@@ -203,6 +230,11 @@ class PlainInstance:
             for request in self.policy.interrupt(self.view):
                 self.preempt(request, 0)
 
+    def swap(self, blocks: int) -> None:
+        """Copy blocks of a request to the host or back before the next step."""
+        self.swapped += blocks
+        self.owed += blocks * self.settings.swap_time
+
     def free_host(self, request: int) -> int:
         """Free what the host keeps of a request; its tokens."""
         computed = self.away.pop(request, 0)
@@ -237,13 +269,15 @@ class PlainInstance:
             self.noted.append((self.now, Kind.ADMIT, request))
             hit = len(hits) * self.block_size
             state.computed[request] = hit
+            if request not in self.away:
+                hit += self.load(request)
             state.hits[request] += hit
             if state.admitted[request] < 0:
                 state.admitted[request] = self.now
                 state.hit[request] = hit
             computed = self.free_host(request)
             if computed > hit:
-                self.owed += -(-computed // self.block_size) - len(hits)
+                self.swap(-(-computed // self.block_size) - len(hits))
                 self.grow(request, computed - hit)
             tokens = min(self.tokens(request) - state.computed[request], budget)
             plan[request] = tokens
@@ -298,8 +332,7 @@ class PlainInstance:
         after = {r: self.state.computed[r] for r in plan}
         pairs = sum(q * (2 * (after[r] - q) + q) for r, q in plan.items() if q > 1)
         self.now += self.cost.step(sum(plan.values()), len(plan), sum(after.values()), pairs)
-        self.now += self.owed * self.settings.swap_time
-        self.swapped += self.owed
+        self.now += self.owed
         self.owed = 0
         self.steps += 1
         self.attended += sum(after.values())
@@ -353,7 +386,7 @@ class PlainInstance:
         self.batch = [r for r in self.batch if r in self.decoding] + [request] + late
         self.decoding.add(request)
         self.state.table[request] = table
-        own = {("own", request, j) for j in range(len(table))}
+        own = own_names(self.state.workload, request, len(table), self.block_size)
         stale = [b for b in self.idle if self.content[b] in own]
         for block in stale:  # of an earlier stay
             self.forget(block)
@@ -364,10 +397,4 @@ class PlainInstance:
 
     def reserve(self, blocks: int) -> list[int]:
         """Take blocks for a request on its way here."""
-        taken = []
-        for _ in range(blocks):
-            block, _ = self.idle.popitem(last=False)
-            self.forget(block)
-            self.references[block] = 1
-            taken.append(block)
-        return taken
+        return [self.hand_out() for _ in range(blocks)]

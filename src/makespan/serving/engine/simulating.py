@@ -116,6 +116,10 @@ def _counters(fleet: Fleet) -> dict[str, int]:
     counters = {"attended tokens": sum(engine.attended for engine in engines)}
     if any(engine.settings.swap_blocks for engine in engines):
         counters["swapped blocks"] = sum(engine.swapping.blocks for engine in engines)
+    if any(engine.tier for engine in engines):
+        counters["loaded tokens"] = sum(
+            engine.tier.loaded * engine.block_size for engine in engines if engine.tier
+        )
     if fleet.router.poll:
         counters["moves"], counters["moves given up"] = moves.moved, moves.aborted
         counters["blocks moved"] = moves.blocks

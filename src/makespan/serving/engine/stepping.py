@@ -8,6 +8,7 @@ from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.admitting import admit
 from makespan.serving.engine.cohort import NEVER
 from makespan.serving.engine.glide import Glide
+from makespan.serving.engine.offload import Tier
 from makespan.serving.engine.sharing import Sharing
 from makespan.serving.engine.shortage import squeeze
 from makespan.serving.engine.sums import StepSums
@@ -55,6 +56,7 @@ class Stepping(Sharing):
     cost: StepCost
     decodes: dict[int, tuple[int, int]]
     swapping: Swapping
+    tier: Tier | None
     partial: int | None
     ready: list[int]
     steps: int

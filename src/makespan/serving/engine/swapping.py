@@ -15,9 +15,10 @@ class Swapping:
     free
         Blocks of the host's memory.
     owed
-        Blocks to be copied either way before the next step begins.
+        Picoseconds of copying before the next step begins; what is loaded from a :class:`Tier` of
+        the prefix cache adds to it.
     blocks
-        Blocks copied in all.
+        Blocks copied in all, either way.
     """
 
     __slots__ = ("away", "block_size", "blocks", "free", "owed", "time")
@@ -33,12 +34,12 @@ class Swapping:
         if blocks and blocks <= self.free:
             self.away[request] = computed
             self.free -= blocks
-            self.owed += blocks
+            self._copy(blocks)
 
     def fetch(self, request: int, found: int) -> int:
         """Bring back what is not ``found`` on the device, in full blocks; tokens then there."""
         computed = max(self.forget(request), found)
-        self.owed += -(-(computed - found) // self.block_size)
+        self._copy(-(-(computed - found) // self.block_size))
         return computed
 
     def forget(self, request: int) -> int:
@@ -50,5 +51,8 @@ class Swapping:
     def settle(self) -> int:
         """Picoseconds that copying adds to the step which is launched now."""
         owed, self.owed = self.owed, 0
-        self.blocks += owed
-        return owed * self.time
+        return owed
+
+    def _copy(self, blocks: int) -> None:
+        self.blocks += blocks
+        self.owed += blocks * self.time

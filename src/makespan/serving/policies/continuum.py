@@ -4,9 +4,9 @@
 (arXiv 2511.02230). A turn that ends with a tool call leaves its context in memory for a while. The
 time to live maximises ``P(pause <= ttl) * (T * eta + reload) - ttl`` (eq. 2), where P are past
 pauses of the tool, T is what turns without a kept context wait in the queue, reload is the time to
-compute the context anew, and eta tells how well the number of turns so far foretells those to come.
-Turns are admitted by the arrival of their *program*: preempted ones first, then those whose context
-is kept, then the rest.
+have the context again (computed anew, or loaded from a tier that offloads it), and eta tells how
+well the number of turns so far foretells those to come. Turns are admitted by the arrival of their
+*program*: preempted ones first, then those whose context is kept, then the rest.
 """
 
 from __future__ import annotations
@@ -118,6 +118,11 @@ class Continuum(Policy):
     give_way
         Whether kept contexts are given up for a turn that could also wait for those that run. The
         paper calls giving up a guard against deadlock, which we take to mean: only if nothing runs.
+    offload_time
+        Picoseconds to load a block from a second tier of the prefix cache, if the engine has one
+        (:mod:`makespan.serving.engine.offload`): reload then is the smaller of computing the
+        context anew and loading it. None: there is no tier. Whether the tier will still have the
+        context is not asked, as it is not in the paper.
     recall
         Share of a kept context that turns must find again, in the mean of the latest after the same
         tool, for contexts to be kept after it any longer. Prompts may begin otherwise when they
@@ -137,6 +142,7 @@ class Continuum(Policy):
         give_way: bool = False,
         share: float = 1.0,
         recall: float = 0.0,
+        offload_time: int | None = None,
     ) -> None:
         if rule not in RULES or not 0 <= fixed <= _LONGEST:
             raise OptionError(
@@ -148,7 +154,9 @@ class Continuum(Policy):
         if not 0 <= recall <= 1:
             raise OptionError(f"recall is {recall}", hint="from 0 to 1")
         self.rule, self.fixed, self.cost, self.give_way = rule, fixed, cost, give_way
-        self.share, self.recall = share, recall
+        if offload_time is not None and offload_time < 0:
+            raise OptionError(f"offload_time is {offload_time}", hint="it must be at least 0")
+        self.share, self.recall, self.offload_time = share, recall, offload_time
         self.told = ToldByWorkload(told) if isinstance(told, Workload) else told
         self.coming = _pauses_to_come(told) if rule == "oracle" else {}
         self.programs: dict[int, _Program] = {}
@@ -217,8 +225,9 @@ class Continuum(Policy):
         if not self._is_found(program.tool):
             return None
         context = engine.computed(request)
-        seconds = self.time_to_live(context, program.tool, self.coming.get(request, 0.0))
         blocks = -(-context // engine.block_size)
+        pause = self.coming.get(request, 0.0)
+        seconds = self.time_to_live(context, program.tool, pause, engine.block_size)
         if seconds <= 0 or self._kept(engine.now) + blocks > self.share * engine.total_blocks:
             return None
         program.until, program.blocks = engine.now + round(seconds * PICOSECONDS), blocks
@@ -242,10 +251,19 @@ class Continuum(Policy):
             program.until = program.back = None
         return chosen
 
-    def time_to_live(self, context: int, tool: str, pause: float = 0.0) -> float:
+    def reload(self, context: int, block_size: int = 16) -> float:
+        """Seconds to have a context of so many tokens again."""
+        anew = self.cost.step(context, 1, context, context**2) if self.cost else 0
+        if self.offload_time is not None:
+            anew = min(anew, -(-context // block_size) * self.offload_time)
+        return anew / PICOSECONDS
+
+    def time_to_live(
+        self, context: int, tool: str, pause: float = 0.0, block_size: int = 16
+    ) -> float:
         """Seconds for which to keep a context of so many tokens after a call of the tool.
 
-        ``pause`` is how long the call takes, for the oracle.
+        ``pause`` is how long the call takes, for the oracle; blocks are what a tier is loaded by.
         """
         if self.rule == "never":
             return 0.0
@@ -256,7 +274,7 @@ class Continuum(Policy):
             past = mine.values
             return _THRESHOLD if past and float(np.mean(past)) <= _THRESHOLD else 0.0
         wait = float(np.mean(self.delays)) if self.delays else 0.0
-        reload = self.cost.step(context, 1, context, context**2) / PICOSECONDS if self.cost else 0.0
+        reload = self.reload(context, block_size)
         benefit = wait * self.eta + reload
         if self.rule == "oracle":
             # The end of a pause is told on a clock of steps: a context must outlive it.

@@ -212,7 +212,8 @@ def _service(summaries: Mapping[str, Summary]) -> str:
             figure(s.goodput),
             f"{s.token_throughput:,.0f}",
             f"{s.preemptions:,}",
-            f"{s.hit / s.prompt:.1%}" if s.prompt else "–",
+            (f"{s.hit / s.prompt:.1%}" if s.prompt else "–")
+            + (f" <small>{s.loaded:,} tokens loaded</small>" if s.loaded else ""),
             *(f"{_percent(a.share)} <small>of {a.requests:,}</small>" if a.requests else "–"
               for a in s.attainment),
         ]  # fmt: skip

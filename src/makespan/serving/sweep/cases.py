@@ -44,6 +44,8 @@ AXES: Final[Mapping[str, Callable[[str], Value]]] = {
     "prefix_caching": _switch,
     "async_scheduling": _switch,
     "swap": float,
+    "offload": float,
+    "offload_bandwidth": float,
     "cap": int,
 }
 """What may vary, and how its values are read. Seeds vary by themselves."""

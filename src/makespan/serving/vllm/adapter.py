@@ -165,10 +165,10 @@ def longest_sequence(settings: EngineSettings, asked: int | None) -> int:
         If one that long would not fit, where vLLM itself does not start; or if the settings ask for
         what is only simulated.
     """
-    if settings.async_scheduling or settings.swap_blocks:
+    if settings.async_scheduling or settings.swap_blocks or settings.offload_blocks:
         raise OptionError(
             "vLLM is run here with synchronous scheduling and without memory at the host",
-            hint="leave async_scheduling and swap_blocks out",
+            hint="leave async_scheduling, swap_blocks and offload_blocks out",
         )
     whole = settings.blocks * settings.block_size
     if asked is None:
