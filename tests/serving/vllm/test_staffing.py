@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from multiprocessing import Pipe
 
 import pytest
 from hypothesis import given, settings
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 
 from makespan.core.errors import EngineError
 from makespan.serving.policy import FleetView, Move, Router, Scaling
+from makespan.serving.record import Fate
 from makespan.serving.settings import Elastic, EngineSettings
+from makespan.serving.vllm import messages as say
 from makespan.serving.vllm import staffing
 from makespan.serving.vllm.fleet_run import FleetRun, Serving
 from makespan.serving.vllm.handover import Handing, Outcome
 from makespan.serving.vllm.staffing import Change
 from makespan.serving.workload import Workload
 from tests.serving.vllm.test_fleet import LIMITS, MS, Restless, load, plain
-from tests.serving.vllm.toy import Threads, Toy, ToyEngine
+from tests.serving.vllm.toy import VOCABULARY, Threads, Toy, ToyEngine
 
 TWO = [(0, 10, 60), (0, 12, 60)]
 
@@ -257,6 +260,59 @@ def test_request_that_kills_every_engine_ends_the_run() -> None:
         Serving(load(*TWO), crew, router, Handing(), None, Elastic(initial=1)).run(20.0)
     crew.close()
     assert len(crew.started) == 5  # and the one that was on
+
+
+class Counting(Router):
+    """Sends to the first that is open, and counts how often it is asked about whom."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def route(self, request: int, fleet: FleetView) -> int:
+        """See the class."""
+        self.asked.append(request)
+        return fleet.open[0]
+
+
+def test_who_waits_for_an_engine_waits_once_though_that_one_dies_as_it_opens() -> None:
+    """The router is asked once for each engine that then has the request, and no more."""
+
+    class Stillborn(Threads):
+        """The second engine that is started is ready, and dead before it is told anything."""
+
+        def start(self, k: int) -> None:
+            if len(self.started) != 0 or not self.threads:
+                super().start(k)
+                return
+            ours, theirs = Pipe()
+            theirs.send(say.Ready(LIMITS, 800, VOCABULARY, "toy"))
+            theirs.close()
+            self.ends[k] = ours
+            self.started.append(k)
+
+    work = load(*TWO)
+    deaths = iter((9, 10**9))
+    crew = Stillborn([lambda: ToyEngine(LIMITS, pause=0.001, before_step=dying(next(deaths)))])
+    router = Counting()
+    run = Serving(work, crew, router, Handing(), None, Elastic(initial=1)).run(20.0)
+    crew.close()
+    assert run.answers == plain(work)
+    assert [one.requests for one in run.changes if one.change is Change.LOST] == [2, 0]
+    assert router.asked == [0, 1, 0, 1]
+
+
+def test_request_that_fits_no_engine_any_more_is_given_up() -> None:
+    """Those that are left are smaller than the one that died; the run ends all the same."""
+    work = load((0, 10, 60), (0, 10, 40))
+    engines = [
+        ToyEngine(LIMITS, pause=0.001, before_step=dying(20)),
+        ToyEngine(EngineSettings(15, 4, 64, 8)),
+    ]
+    router = ToOpen(lambda fleet: [])
+    run, _ = play(work, engines, router)
+    assert run.record.fate.tolist() == [Fate.DROPPED, Fate.FINISHED]
+    assert run.answers[1] == plain(work)[1]
+    assert sorted(router.ended) == [0, 1]
 
 
 def test_no_replacement_is_an_error() -> None:

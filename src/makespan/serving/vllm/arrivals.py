@@ -49,3 +49,8 @@ class Arrivals:
             self.missing[child] -= 1
             if not self.missing[child]:
                 heapq.heappush(self._due, (int(self._ready[child]), child))
+
+
+def first_arrival(load: Workload) -> int:
+    """When the first request arrives, at which clocks of real time start; 0 of an empty load."""
+    return int(load.arrival[0]) if load.count else 0

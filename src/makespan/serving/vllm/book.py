@@ -47,8 +47,8 @@ class Book:
         self._sent[r] = now
 
     def refuse(self, r: int) -> None:
-        """A request that was sent does not fit."""
-        self._fate[r] = Fate.TOO_LONG
+        """A request does not fit; one that ran before where it did is given up by this."""
+        self._fate[r] = Fate.TOO_LONG if self._admitted[r] < 0 else Fate.DROPPED
 
     def preempt(self, r: int, now: int) -> None:
         """A running request lost its memory."""

@@ -15,12 +15,12 @@ from makespan.serving.policy import Router
 from makespan.serving.record import Record
 from makespan.serving.settings import Elastic
 from makespan.serving.vllm import messages as say
-from makespan.serving.vllm.arrivals import Arrivals
+from makespan.serving.vllm.arrivals import Arrivals, first_arrival
 from makespan.serving.vllm.book import Book
 from makespan.serving.vllm.fleet_view import RemoteEngine, Requests
 from makespan.serving.vllm.handover import Handing, Handovers, Migration
+from makespan.serving.vllm.placing import Placing
 from makespan.serving.vllm.processes import EngineLostError
-from makespan.serving.vllm.real import first_arrival
 from makespan.serving.vllm.staffing import Crew, EngineChange, Staffing
 from makespan.serving.vllm.tokens import Tokens
 from makespan.serving.workload import PICOSECONDS, Workload
@@ -108,19 +108,18 @@ class Serving:
         self._book = Book(load)
         self._arrivals = Arrivals(load)
         self._tokens = Tokens(load, vocabulary=_shared_vocabulary(list(ready.values())))
-        self._prompts: dict[int, list[int]] = {}
-        if prompts is not None:
-            self._prompts.update((r, list(prompt)) for r, prompt in enumerate(prompts))
         self._handovers = Handovers(self, handing)
         self._instance = np.full(load.count, -1, dtype=np.int64)
         self._name = f"{crew.count} x {known.name}"
         self._zero = 0
         self._begin = first_arrival(load)
         self._staffing = Staffing(crew, self._begin, elastic)
+        self._placing = Placing(
+            self, router, self._staffing, load, self._book, self._tokens, prompts
+        )
         self._silence = round(silence * PICOSECONDS)
-        self._heard = [self._begin] * crew.count
-        # Requests that no open engine could be found for, while one is being started.
-        self._stranded: list[int] = []
+        for engine in self.engines:
+            engine.heard_at = self._begin
 
     @property
     def open(self) -> Sequence[int]:
@@ -162,7 +161,7 @@ class Serving:
             due_next = self._arrivals.next
             if (
                 due_next is None
-                and not self._stranded
+                and not self._placing.stranded
                 and not any(engine.assigned for engine in self.engines)
             ):
                 break
@@ -189,65 +188,22 @@ class Serving:
         return self._staffing.lives(engine)
 
     def dispatch(self, request: int) -> None:
-        """Ask the router where a request goes that no living engine has.
-
-        Raises
-        ------
-        EngineError
-            If there is no engine left, or the router names one that is not open.
-        """
-        if not self.open:
-            if not self.starting:
-                raise self._nobody()
-            self._stranded.append(request)
-            return
-        engine = self._router.route(request, self)
-        if engine not in self.open:
-            raise EngineError(f"{self._router.name} sends request {request} to engine {engine}")
-        whole = int(self._load.prompt[request] + self._load.cap[request])
-        if whole > self.engines[engine].max_model_len:
-            self._book.refuse(request)
-            self._router.finished(request, self)
-            return
-        # Who has tokens already has waited its turn before.
-        first = bool(self.requests.said[request])
-        self.serve(request, engine, first=first, guarded=False)
+        """Ask the router where a request goes that no living engine has."""
+        self._placing.dispatch(request)
 
     def tokens(self, request: int) -> list[int]:
         """Prompt and answer so far."""
-        if request not in self._prompts:
-            self._prompts[request] = self._tokens.prompt(request)
-        return self._prompts[request] + self.requests.said[request]
+        return self._placing.tokens(request)
 
     def serve(self, request: int, engine: int, *, first: bool, guarded: bool) -> None:
         """Have an engine go on with a request, which leaves the one that it was at."""
-        before = self.requests.engine[request]
-        if before >= 0:
-            del self.engines[before].assigned[request]
-            self._book.leave(request)
-        if not self.engines[engine].assigned:
-            self._heard[engine] = self.now
-        self.requests.engine[request] = engine
-        self.requests.computed[request] = 0
-        self.engines[engine].assigned[request] = None
-        self.order(
-            engine,
-            say.Serve(
-                request,
-                self.tokens(request),
-                int(self._load.output[request]) - len(self.requests.said[request]),
-                self.requests.sent[request],
-                int(self._load.priority[request]),
-                first=first,
-                guarded=guarded,
-            ),
-        )
+        self._placing.serve(request, engine, first=first, guarded=guarded)
 
     @property
     def _doubts(self) -> dict[int, int]:
         """When each engine that has something to do is taken for dead."""
         return {
-            k: self._heard[k] + self._silence
+            k: engine.heard_at + self._silence
             for k, engine in enumerate(self.engines)
             if engine.assigned and self.lives(k)
         }
@@ -269,7 +225,7 @@ class Serving:
             except EngineLostError as error:
                 self._lost(k, _why(k, error))
         if not self.open and not self.starting:
-            raise self._nobody()
+            raise self._staffing.nobody()
         self._zero = time.perf_counter_ns() * 1000 - self._begin
         for k in self.open:
             self._crew.say(k, say.Start(self._zero, self._load))
@@ -287,7 +243,7 @@ class Serving:
         used |= self._handovers.ends
         self._staffing.tidy([k for k in range(len(self.engines)) if k not in used], self.now)
         self._staffing.scale(self._router.scale(self), self.now)
-        self._unstrand()
+        self._placing.dispatch_stranded()
 
     def _listen(self, until: int | None) -> None:
         """Take in what engines say; return once they have nothing more to say for now."""
@@ -297,13 +253,13 @@ class Serving:
         for end in wait(list(index), timeout):
             k = index[end]
             while crew.ends.get(k) is end and end.poll():
-                self._heard[k] = self.now
+                self.engines[k].heard_at = self.now
                 self._hear(k)
         for k, doubt in self._doubts.items():
             if self.now >= doubt:
                 self._lost(k, f"it has said nothing for {self._silence / PICOSECONDS:g} s")
         self._staffing.tidy((), self.now)
-        self._unstrand()
+        self._placing.dispatch_stranded()
 
     def _hear(self, k: int) -> None:
         starting = k in self.starting
@@ -343,21 +299,6 @@ class Serving:
             if r not in moving and self.requests.engine[r] == k:
                 self.dispatch(r)
 
-    def _unstrand(self) -> None:
-        """Dispatch who found no open engine, if there is one now."""
-        if not self._stranded or (self.starting and not self.open):
-            return
-        stranded, self._stranded = self._stranded, []
-        for r in stranded:
-            self.dispatch(r)
-
-    def _nobody(self) -> EngineError:
-        told = "; ".join(str(one) for one in self._staffing.changes if one.why)
-        return EngineError(
-            f"no engine is left to serve requests: {told or 'none was on'}",
-            hint="requests that have ended are lost with the run",
-        )
-
     def _step(self, index: int, report: say.Report) -> None:
         engine, book, requests = self.engines[index], self._book, self.requests
         engine.heard(report)
@@ -381,18 +322,11 @@ class Serving:
             self._tokens.learn(r, requests.said[r])
             book.finish(r, report.end)
             self._arrivals.ended(r, report.end)
-            self._leaves(r)
+            self._placing.leaves(r)
         for r in report.dropped:
             if r in engine.assigned:  # and not only warmed there
                 book.drop(r, report.end)
-                self._leaves(r)
-
-    def _leaves(self, r: int) -> None:
-        """A request has ended or was given up."""
-        del self.engines[self.requests.engine[r]].assigned[r]
-        self.requests.engine[r] = -1
-        self._prompts.pop(r, None)
-        self._router.finished(r, self)
+                self._placing.leaves(r)
 
     def _clear(self) -> None:
         """Take away what is left."""

@@ -53,13 +53,15 @@ class RemoteEngine:
     ----------
     assigned
         Requests that it has, in the order in which they were sent there.
+    heard_at
+        When it last said something, or got something to do after it had nothing.
     """
 
     def __init__(
         self, index: int, settings: EngineSettings, max_model_len: int, requests: Requests
     ) -> None:
         self.index = index
-        self.now = 0
+        self.now = self.heard_at = 0
         self.max_model_len = max_model_len
         self.assigned: dict[int, None] = {}
         self._settings = settings

@@ -32,11 +32,11 @@ from makespan.serving.record import Record
 from makespan.serving.settings import EngineSettings
 from makespan.serving.vllm import contract
 from makespan.serving.vllm.adapter import demand, longest_sequence, noting, part, version
-from makespan.serving.vllm.arrivals import Arrivals
+from makespan.serving.vllm.arrivals import first_arrival
 from makespan.serving.vllm.book import Book
 from makespan.serving.vllm.holding import holding
+from makespan.serving.vllm.real_run import RealRun
 from makespan.serving.vllm.scheduled import Scheduled
-from makespan.serving.vllm.tokens import Tokens
 from makespan.serving.workload import PICOSECONDS, Workload
 
 CPU_BLOCK: Final = 32
@@ -212,7 +212,7 @@ class RealEngine(Scheduled):
         The clock starts at the first arrival. With a time limit in seconds, what has not ended by
         then is aborted and has the fate ``UNFINISHED``.
         """
-        run = _Run(self, workload, Book(workload, events=events, log=log))
+        run = RealRun(self, workload, Book(workload, events=events, log=log))
         self.forget()
         self.start(time.perf_counter_ns() * 1000 - first_arrival(workload), workload)
         end = None if time_limit is None else self.now() + int(time_limit * PICOSECONDS)
@@ -302,80 +302,6 @@ class RealEngine(Scheduled):
                 return plan
 
         return Watched
-
-
-class _Run:
-    """One workload on its way through an engine."""
-
-    def __init__(self, engine: RealEngine, load: Workload, book: Book) -> None:
-        self.book = book
-        self._engine = engine
-        self._load = load
-        self._arrivals = Arrivals(load)
-        self._tokens = Tokens(load, vocabulary=engine.vocabulary)
-        self._live: dict[str, int] = {}
-        self._names: dict[int, str] = {}
-        self._said: dict[int, list[int]] = {}
-
-    def advance(self) -> bool:
-        """One step, or the wait for the next arrival; False when there is nothing left to do."""
-        engine, book = self._engine, self.book
-        for due, r in self._arrivals.until(engine.now()):
-            self._send(r, due)
-        if not self._live:
-            due_next = self._arrivals.next
-            if due_next is None:
-                return False
-            time.sleep(max(due_next - engine.now(), 0) / PICOSECONDS)
-            return True
-        plans, outputs = engine.step()
-        now = engine.now()
-        for plan in plans:
-            for name in plan.preempted:
-                book.preempt(self._live[name], plan.begin)
-            if plan.parts:
-                parts = [(self._live[name], count, after) for name, count, after in plan.parts]
-                book.step(plan.begin, now, book.plan(plan.begin, parts))
-        for output in outputs:
-            self._hear(int(output.request_id), output, now)
-        return True
-
-    def abort(self) -> None:
-        """End whatever is still there."""
-        if self._live:
-            self._engine.abort(list(self._live))
-            self._live.clear()
-
-    def _send(self, r: int, due: int) -> None:
-        load = self._load
-        self.book.send(r, due)
-        if load.prompt[r] + load.cap[r] > self._engine.max_model_len:
-            self.book.refuse(r)
-            return
-        name = self._engine.submit(
-            str(r), self._tokens.prompt(r), int(load.output[r]), due, int(load.priority[r])
-        )
-        self._live[name], self._names[r] = r, name
-        self._said[r] = []
-
-    def _hear(self, r: int, output: Any, now: int) -> None:
-        said = list(output.outputs[0].token_ids)
-        for _ in said:
-            self.book.speak(r, now)
-        self._said[r] += said
-        if output.finished:
-            del self._live[self._names.pop(r)]
-            if output.outputs[0].finish_reason == "abort":
-                self.book.drop(r, now)
-                return
-            self._tokens.learn(r, self._said.pop(r))
-            self.book.finish(r, now)
-            self._arrivals.ended(r, now)
-
-
-def first_arrival(workload: Workload) -> int:
-    """When the first request arrives, at which clocks of real time start; 0 of an empty load."""
-    return int(workload.arrival[0]) if workload.count else 0
 
 
 def cache_bytes(shape: Any, settings: EngineSettings, dtype: str) -> int:

@@ -218,6 +218,14 @@ class Staffing:
             self._crew.bury(k)
             self.power.change(k, OFF, now)
 
+    def nobody(self) -> EngineError:
+        """That no engine is left, and what became of them."""
+        told = "; ".join(str(one) for one in self.changes if one.why)
+        return EngineError(
+            f"no engine is left to serve requests: {told or 'none was on'}",
+            hint="requests that have ended are lost with the run",
+        )
+
     def _keep_least(self, now: int) -> None:
         if self._elastic is None:
             return
