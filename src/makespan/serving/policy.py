@@ -245,7 +245,11 @@ class Router:
     poll: int | None = None
 
     def route(self, request: int, fleet: FleetView) -> int:
-        """Index of an open engine, which gets the request that arrives now."""
+        """Index of an open engine, which gets the request that arrives now.
+
+        Asked again, without :meth:`finished` in between, if a real engine that had the request has
+        died.
+        """
         engines = fleet.engines
         return min(fleet.open, key=lambda i: engines[i].load)
 

@@ -192,6 +192,26 @@ class Open:
     open: Sequence[int] = range(4)
 
 
+@pytest.mark.parametrize("kind", [WorkloadBalance, LeastSeconds])
+def test_an_engine_that_died_owes_nothing(kind: type[WorkloadBalance | LeastSeconds]) -> None:
+    """Its calls are routed again, and their work is that of the engines that have them then."""
+    load = queries(3)
+    router = kind(load, published())
+    view: Any = Open()
+    first = [router.route(r, view) for r in range(load.count)]
+    dead = first[0]
+    view.open = [e for e in range(4) if e != dead]
+    moved = {r: router.route(r, view) for r, e in enumerate(first) if e == dead}
+    assert router.work[dead] == 0.0
+    now = [moved.get(r, e) for r, e in enumerate(first)]
+    for e in view.open:
+        own = [router.seconds(r, e) for r, there in enumerate(now) if there == e]
+        assert router.work[e] == pytest.approx(sum(own))
+    for r in range(load.count):
+        router.finished(r, view)
+    assert set(router.work.seconds.values()) == {0.0}
+
+
 def test_the_released_rule_begins_with_the_first_engine() -> None:
     """While that has no work; later slower ones count half."""
     load = queries(2)

@@ -70,7 +70,8 @@ class WorkRouter(Router):
         return self.profile.seconds(self.stage[request], self.prompt[request], engine)
 
     def route(self, request: int, fleet: FleetView) -> int:
-        """See :meth:`Router.route`."""
+        """See :meth:`Router.route`; asked again, an engine that died owes the work no more."""
+        self.finished(request, fleet)
         chosen = self.choose(request, fleet)
         self.work.give(request, chosen, self.seconds(request, chosen))
         return chosen
