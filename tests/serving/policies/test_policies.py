@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.reference import Reference
 from makespan.serving.engine.simulating import simulate_serving
-from makespan.serving.policies.admission import Aggressive, Conservative
+from makespan.serving.policies.admission import Aggressive, Conservative, TrueLengths
 from makespan.serving.policies.catalogue import POLICIES, policy_maker
 from makespan.serving.policies.continuum import Continuum, Pauses
 from makespan.serving.policies.past_future import PastFuture
@@ -90,6 +91,33 @@ def test_admission_by_the_worst_case_never_preempts() -> None:
         preemptions[name] = total
     assert preemptions["conservative"] == preemptions["true-lengths-oracle"] == 0
     assert preemptions["past-future"] < 0.5 * preemptions["aggressive"] <= preemptions["fcfs"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 40), st.integers(1, 60), st.floats(0, 1)), min_size=1, max_size=10
+    ),
+    st.integers(1, 9),
+    st.floats(0.3, 1.2),
+)
+def test_the_oracle_admits_what_fits_at_the_peak(
+    batch: list[tuple[int, int, float]], size: int, share: float
+) -> None:
+    """Whether or not all would fit at their longest at once."""
+    prompt, output = (np.array([one[k] for one in batch]) for k in (0, 1))
+    had = np.array([int(done * out) for _, out, done in batch])
+    left = output - 1 - had
+    peak = peak_blocks(prompt + had + np.minimum(left, 0), np.maximum(left, 0), size)
+    load = Workload("batch", np.zeros(len(batch), dtype=np.int64), prompt, output)
+    engine: Any = SimpleNamespace(
+        running=lambda: range(len(batch) - 1),
+        prompt=lambda r: int(prompt[r]),
+        generated=lambda r: int(had[r]),
+        block_size=size,
+        total_blocks=round(share * peak),
+    )
+    admitted = TrueLengths(load).admit(len(batch) - 1, engine)
+    assert admitted == (peak <= engine.total_blocks)
 
 
 def test_wrong_parameters_are_refused() -> None:

@@ -72,10 +72,12 @@ class TrueLengths(Policy):
 
     def admit(self, request: int, engine: EngineView) -> bool:
         """See :meth:`Policy.admit`."""
-        batch = [*engine.running(), request]
-        # The last token of an output is never stored.
+        batch, size = [*engine.running(), request], engine.block_size
+        # The last token of an output is never stored. Most often all fit at their longest at once.
+        if sum(-(-(self.goal[r] - 1) // size) for r in batch) <= engine.total_blocks:
+            return True
         held = np.array([engine.prompt(r) + engine.generated(r) for r in batch], dtype=np.int64)
         left = np.array([self.goal[r] - 1 for r in batch], dtype=np.int64) - held
-        return peak_blocks(held + np.minimum(left, 0), np.maximum(left, 0), engine.block_size) <= (
+        return peak_blocks(held + np.minimum(left, 0), np.maximum(left, 0), size) <= (
             engine.total_blocks
         )

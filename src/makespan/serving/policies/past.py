@@ -16,32 +16,31 @@ import numpy.typing as npt
 from makespan.core.vocabulary import IntArray
 
 
-class Past:
+class Latest:
     """The latest outputs, in order of time and of length; remembering one moves an array's part.
 
     Parameters
     ----------
     most
         Outputs remembered.
-    cap
-        Longest output to be expected.
     lengths
-        Those to begin with, at least one, the oldest first.
-
-    Attributes
-    ----------
-    longest
-        The longest that is drawn, but for requests that have generated more than that.
+        Those to begin with, the oldest first.
     """
 
-    def __init__(self, most: int, cap: int, lengths: Iterable[int]) -> None:
-        self.cap = cap
+    def __init__(self, most: int, lengths: Iterable[int] = ()) -> None:
         self._latest = deque(lengths, maxlen=most)
         self._count = len(self._latest)
-        # By length; behind them a place for the cap.
+        # By length, with a place behind them.
         self._sorted: IntArray = np.empty(most + 1, dtype=np.int64)
         self._sorted[: self._count] = sorted(self._latest)
-        self._bound()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def ascending(self) -> IntArray:
+        """The lengths from the shortest on, as they are until the next is remembered."""
+        return self._sorted[: self._count]
 
     def remember(self, length: int) -> None:
         """An output has ended; the oldest is forgotten if there are as many as are remembered."""
@@ -60,6 +59,32 @@ class Past:
         else:
             lengths[place + 1 : gap + 1] = lengths[place:gap]
         lengths[place] = length
+
+
+class Past(Latest):
+    """The latest outputs, and draws from them.
+
+    Parameters
+    ----------
+    most, lengths
+        As of :class:`Latest`, with at least one to begin with.
+    cap
+        Longest output to be expected.
+
+    Attributes
+    ----------
+    longest
+        The longest that is drawn, but for requests that have generated more than that.
+    """
+
+    def __init__(self, most: int, cap: int, lengths: Iterable[int]) -> None:
+        super().__init__(most, lengths)
+        self.cap = cap
+        self._bound()
+
+    def remember(self, length: int) -> None:
+        """See :meth:`Latest.remember`."""
+        super().remember(length)
         self._bound()
 
     def new(self, lot: npt.NDArray[np.float64]) -> IntArray:

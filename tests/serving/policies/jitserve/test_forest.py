@@ -187,6 +187,28 @@ def test_an_output_that_outgrows_all_others_gets_a_quarter_more() -> None:
     ]  # fmt: skip
 
 
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=1200))
+@settings(max_examples=30)
+def test_the_law_of_the_past_is_that_of_the_latest_outputs(ended: list[int]) -> None:
+    """Counted anew from the latest thousand, to the last bit; the mean is that of the law."""
+    past, engine = PastLengths(), Engine(500)
+    earlier = None
+    for number, length in enumerate(ended):
+        engine.had = length
+        past.finished(number, engine)
+        if number == len(ended) // 2:
+            earlier = past.law(0, engine), ended[: number + 1]
+    for law, seen in ((past.law(0, engine), ended), *([earlier] if earlier else [])):
+        assert law is not None
+        values, counts = np.unique(seen[-1000:], return_counts=True)
+        assert law.values.tolist() == values.tolist()
+        assert law.cumulative.tolist() == (np.cumsum(counts) / counts.sum()).tolist()
+        for above in (0, 30, 59):
+            mass = np.diff(law.cumulative, prepend=0.0)[values > above]
+            expected = (values[values > above] * mass).sum() / mass.sum() if len(mass) else None
+            assert law.mean(above) == expected
+
+
 def test_without_a_past_the_cap_is_the_bound() -> None:
     """Then labels with few ends share one distribution, others have their own."""
     past = PastLengths()

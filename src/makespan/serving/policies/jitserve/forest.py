@@ -9,7 +9,7 @@ of a few random ones. All trees grow together, a level at a time, without a loop
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -30,28 +30,33 @@ class Law:
 
     values: IntArray
     cumulative: FloatArray
+    _masses: tuple[FloatArray, FloatArray] | None = field(default=None, init=False, repr=False)
 
     def quantile(self, level: float, above: int = 0) -> int | None:
         """The smallest value with this probability, given that it is above some number.
 
         None if no value is above it. Not descending in ``level`` and in ``above``.
         """
-        first = int(np.searchsorted(self.values, above, side="right"))
+        first = int(self.values.searchsorted(above, side="right"))
         if first == len(self.values):
             return None
         below = self.cumulative[first - 1] if first else 0.0
         wanted = below + level * (self.cumulative[-1] - below)
         # A rounding error must not push the wanted mass beyond the last value.
-        at = int(np.searchsorted(self.cumulative, wanted - 1e-12))
+        at = int(self.cumulative.searchsorted(wanted - 1e-12))
         return int(self.values[min(max(at, first), len(self.values) - 1)])
 
     def mean(self, above: int = 0) -> float | None:
         """The mean given that the value is above some number; None if none is."""
-        first = int(np.searchsorted(self.values, above, side="right"))
-        mass = np.diff(self.cumulative, prepend=0.0)[first:]
-        if not len(mass):
+        first = int(self.values.searchsorted(above, side="right"))
+        if first == len(self.values):
             return None
-        return float((self.values[first:] * mass).sum() / mass.sum())
+        if self._masses is None:  # the mean is asked for again and again, by some
+            mass = np.diff(self.cumulative, prepend=0.0)
+            object.__setattr__(self, "_masses", (self.values * mass, mass))
+        assert self._masses is not None
+        weighted, mass = self._masses
+        return float(weighted[first:].sum() / mass[first:].sum())
 
 
 class QuantileForest:

@@ -10,7 +10,6 @@ does.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from makespan.core.errors import OptionError
 from makespan.core.vocabulary import IntArray
 from makespan.serving.policies.jitserve.features import Features
 from makespan.serving.policies.jitserve.forest import Law, QuantileForest
+from makespan.serving.policies.past import Latest
 from makespan.serving.policy import EngineView
 from makespan.serving.workload import Workload
 
@@ -85,8 +85,8 @@ class PastLengths:
 
     def __init__(self, *, by_label: bool = True) -> None:
         self.by_label = by_label
-        self.all: deque[int] = deque(maxlen=_REMEMBERED)
-        self.of: dict[str, deque[int]] = {}
+        self.all = Latest(_REMEMBERED)
+        self.of: dict[str, Latest] = {}
         self._laws: dict[str, Law] = {}
 
     def law(self, request: int, engine: EngineView) -> Law | None:
@@ -95,20 +95,23 @@ class PastLengths:
         past = self.of.get(label)
         if past is None or len(past) < _FEW:
             label, past = "", self.all
-        if not past:
+        if not len(past):
             return None
         if label not in self._laws:
-            values, counts = np.unique(np.array(past, dtype=np.int64), return_counts=True)
-            self._laws[label] = Law(values, np.cumsum(counts) / counts.sum())
+            lengths = past.ascending
+            last = np.append(np.flatnonzero(lengths[1:] != lengths[:-1]), len(lengths) - 1)
+            self._laws[label] = Law(lengths[last], (last + 1) / len(lengths))
         return self._laws[label]
 
     def finished(self, request: int, engine: EngineView) -> None:
         """See :meth:`Lengths.finished`."""
         label = engine.label(request) if self.by_label else ""
         length = engine.generated(request)
-        self.all.append(length)
+        self.all.remember(length)
         if label:
-            self.of.setdefault(label, deque(maxlen=_REMEMBERED)).append(length)
+            if label not in self.of:
+                self.of[label] = Latest(_REMEMBERED)
+            self.of[label].remember(length)
         self._laws.pop(label, None)
         self._laws.pop("", None)
 
