@@ -225,3 +225,38 @@ def test_an_interrupted_search_keeps_the_best_rate_so_far(
     monkeypatch.undo()
     code, text = interrupted(invoke, monkeypatch, "conservative at", *words)
     assert [one["policy"] for one in checked(text)["capacities"]] == ["fcfs", "conservative"]
+
+
+def test_what_is_loaded_from_a_second_tier_is_told(invoke: Invoke, checked: Check) -> None:
+    """In the document and in the table, beside its size."""
+    words = ("simulate", "serving", "--generate", "agents,sessions=8,scale_tokens=0.2")
+    tier = (*words, "--blocks", "1500", "--rate", "3", "--offload", "20")
+    document = checked(invoke(*tier, "--json", "-").stdout)
+    assert document["engine"]["offload_blocks"] == 20 * 512
+    assert document["policies"][0]["loaded_tokens"] > 0
+    text = invoke(*tier).output
+    assert "blocks offloaded" in " ".join(text.split())
+    assert "loaded" in text
+    without = checked(invoke(*words, "--blocks", "1500", "--rate", "3", "--json", "-").stdout)
+    assert without["policies"][0]["loaded_tokens"] == 0
+    found = [d["policies"][0]["prefix_hit_tokens"] for d in (without, document)]
+    assert found[0] < found[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--offload-bandwidth", "5"),
+        ("--offload", "1", "--offload-bandwidth", "0"),
+        ("--offload", "0.0001"),
+        ("--offload", "nan"),
+        ("--offload", "1", "--no-prefix-caching"),
+    ],
+)
+def test_a_second_tier_that_would_mean_nothing_is_refused(
+    options: tuple[str, ...], invoke: Invoke
+) -> None:
+    """With a message, and at once."""
+    result = invoke(*SMALL, *options)
+    assert result.exit_code == 2
+    assert "offload" in result.output

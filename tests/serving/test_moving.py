@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from makespan.core.errors import OptionError
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.simulating import simulate_serving
@@ -13,6 +16,7 @@ from makespan.serving.moving import (
     elastic_of,
     migration_of,
     with_host_memory,
+    with_offload,
 )
 from makespan.serving.settings import EngineSettings
 from makespan.serving.study import at_rate, compare
@@ -45,6 +49,36 @@ def test_host_memory_holds_blocks_of_all_gpus_and_spares_recomputing() -> None:
     assert again.preemptions.sum() > 0
     assert swapped.counters["swapped blocks"] > 0
     assert swapped.counters["attended tokens"] < again.counters["attended tokens"]
+
+
+def test_a_tier_is_read_over_the_link_or_more_slowly() -> None:
+    """2 GiB hold 256 blocks of 8 MiB; each GPU loads its half, unless all share a slow device."""
+    one, two = (OperatorCost.of("A10", "Llama-2-7B", tp) for tp in (1, 2))
+    settings = EngineSettings(blocks=400)
+    host, both = with_offload(settings, one, 2**31), with_offload(settings, two, 2**31)
+    assert host.offload_blocks == both.offload_blocks == 256
+    assert host.offload_time == 2 * both.offload_time
+    assert host.offload_time == pytest.approx(8 * 2**20 / 32e9 * 1e12)
+    assert with_offload(settings, one, 2**31, 1e12).offload_time == host.offload_time
+    for cost in (one, two):
+        slow = with_offload(settings, cost, 2**31, 4e9)
+        assert slow.offload_time == pytest.approx(8 * 2**20 / 4e9 * 1e12)
+
+
+@pytest.mark.parametrize(
+    ("size", "bandwidth"),
+    [(1.0, None), (math.nan, None), (math.inf, None), (2**31, 0.0), (2**31, math.nan)],
+)
+def test_a_tier_that_holds_or_gives_nothing_is_refused(
+    size: float, bandwidth: float | None
+) -> None:
+    """Rather than passed over."""
+    cost = OperatorCost.of("A10", "Llama-2-7B")
+    with pytest.raises(OptionError, match="bytes"):
+        with_offload(EngineSettings(blocks=400), cost, size, bandwidth)
+    if not size < math.inf:
+        with pytest.raises(OptionError, match="bytes"):
+            with_host_memory(SETTINGS, cost, size)
 
 
 def test_an_engine_starts_once_its_weights_are_read() -> None:

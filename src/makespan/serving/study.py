@@ -73,7 +73,7 @@ def compare(
     engines, costs = fleet_of(settings, cost, instances)
     router_of(router, workload, costs, seed=seed)  # an unknown one is refused before all work
     wants = ROUTERS[router]
-    makers = [policy_maker(name, workload, costs, seed=seed) for name in policies]
+    makers = [policy_maker(name, workload, costs, settings=engines, seed=seed) for name in policies]
     arms = []
     for name, maker in zip(policies, makers, strict=True):
         if on_arm:

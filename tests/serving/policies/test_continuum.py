@@ -14,6 +14,7 @@ from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.instance import Instance
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.load.programs import program_times
+from makespan.serving.policies.catalogue import policy_maker
 from makespan.serving.policies.continuum import Continuum, Rule
 from makespan.serving.policies.told import ToldByWorkload
 from makespan.serving.policy import EngineView
@@ -166,3 +167,30 @@ def test_impossible_options_are_refused(options: dict[str, Any]) -> None:
     """With an error of ours."""
     with pytest.raises(OptionError):
         Continuum(agents(), **options)
+
+
+def test_reload_is_the_faster_of_computing_anew_and_loading() -> None:
+    """By whole blocks; without a tier it is computing, and cheap reloads shorten the time kept."""
+    load = agents()
+    alone = Continuum(load, COST)
+    anew = COST.step(500, 1, 500, 500**2) / PICOSECONDS
+    assert alone.reload(500, 16) == anew
+    for block, seconds in ((10**6, 32e-6), (10**12, anew)):
+        policy = Continuum(load, COST, offload_time=block)
+        assert policy.reload(500, 16) == pytest.approx(seconds)
+    told = Continuum(load, COST, offload_time=10**6)
+    for policy in (alone, told):
+        policy.delays.append(1.0)
+    assert told.time_to_live(5000, "bash") < alone.time_to_live(5000, "bash")
+    with pytest.raises(OptionError, match="offload_time"):
+        Continuum(load, COST, offload_time=-1)
+
+
+def test_a_study_tells_what_its_engines_load() -> None:
+    """Each engine by its own tier, if it has one."""
+    load = agents()
+    plain = EngineSettings(700)
+    tier = replace(plain, offload_blocks=9, offload_time=5)
+    make = policy_maker("continuum", load, COST, settings=[plain, tier])
+    made = [make() for _ in range(3)]
+    assert [p.offload_time for p in made if isinstance(p, Continuum)] == [None, 5, None]

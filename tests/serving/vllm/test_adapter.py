@@ -96,3 +96,13 @@ class TestWithVllm:
         """Others are refused with what there is."""
         with pytest.raises(OptionError, match="use 'fcfs' or 'priority'"):
             adapter.Scheduling(EngineSettings(4), policy="lifo")
+
+
+@pytest.mark.parametrize(
+    "simulated", [{"async_scheduling": True}, {"swap_blocks": 1}, {"offload_blocks": 1}]
+)
+def test_what_is_only_simulated_is_refused(simulated: dict[str, int]) -> None:
+    """Rather than passed over; what a real engine is limited by is taken."""
+    assert adapter.longest_sequence(EngineSettings(blocks=4, block_size=8), None) == 32
+    with pytest.raises(OptionError, match="without memory at the host"):
+        adapter.longest_sequence(EngineSettings(blocks=4, block_size=8, **simulated), None)

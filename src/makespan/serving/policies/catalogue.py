@@ -31,6 +31,7 @@ from makespan.serving.policies.predicted import LearnedRanks, ShortestPredicted
 from makespan.serving.policies.sarathi import Sarathi, tightest
 from makespan.serving.policies.slos_serve import SlosServe
 from makespan.serving.policy import Policy
+from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
 
 
@@ -46,12 +47,16 @@ class Entry:
         What it does, in a line.
     oracle
         Whether it knows what no real engine can know.
+    offloading
+        Of a policy that asks what loading takes: given the workload, step times and the picoseconds
+        to load a block, makes one for an engine with a second tier of the prefix cache.
     """
 
     name: str
     make: Callable[[Workload, StepCost | None, int], Policy]
     says: str
     oracle: bool = False
+    offloading: Callable[[Workload, StepCost | None, int], Policy] | None = None
 
 
 POLICIES: Final = {
@@ -90,6 +95,7 @@ POLICIES: Final = {
             "continuum",
             lambda w, c, _s: Continuum(w, c),
             "keeps contexts of agents while waiting for them pays, programs in order of arrival",
+            offloading=lambda w, c, time: Continuum(w, c, offload_time=time),
         ),
         Entry(
             "program-fcfs",
@@ -169,6 +175,7 @@ def policy_maker(
     workload: Workload,
     cost: StepCost | Sequence[StepCost] | None = None,
     *,
+    settings: Sequence[EngineSettings] = (),
     seed: int = 0,
 ) -> Callable[[], Policy]:
     """What makes the named policy for each engine of a fleet; seeds follow one another.
@@ -177,6 +184,9 @@ def policy_maker(
     ----------
     cost
         Step times; of several, each engine knows its own.
+    settings
+        Of the engines, in turn, for policies that ask what loading from a second tier of the prefix
+        cache takes; none: there is no such tier.
 
     Raises
     ------
@@ -191,6 +201,9 @@ def policy_maker(
 
     def make() -> Policy:
         k = next(made)
+        engine = settings[k % len(settings)] if settings else None
+        if entry.offloading and engine and engine.offload_blocks:
+            return entry.offloading(workload, costs[k % len(costs)], engine.offload_time)
         return entry.make(workload, costs[k % len(costs)], seed + k)
 
     return make
