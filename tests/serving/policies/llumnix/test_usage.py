@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from makespan.core.errors import OptionError
-from makespan.serving.policies.llumnix.usage import Measure, Report, report
+from makespan.serving.policies.llumnix import usage
+from makespan.serving.policies.llumnix.usage import Measure, Report, Urgent, report
 from tests.serving.policies.llumnix.fakes import Load, fleet, told
 
 MEASURES = [Measure(demand) for demand in ("head", "all", "all-as-one")]
@@ -102,11 +104,27 @@ def test_a_report_counts_what_is_there() -> None:
         [[Load(32, 17), Load(16, 1, priority=-1)]],
         [[Load(40, 8, preemptions=1), Load(16)]],
     )
-    one = report(crowd.engines[0], urgent=-1)
+    one = report(crowd.engines[0], urgent=Urgent(-1))
     assert (one.running, one.waiting, one.free) == (2, 2, 100 - 3 - 1)
     assert (one.head, one.queued) == (3.0, 4.0)
     assert (one.urgent, one.preempted) == (1, 1)
     assert report(crowd.engines[0]).urgent == 0
+
+
+@given(st.lists(st.lists(st.integers(-3, 3), min_size=1, max_size=6), min_size=1, max_size=8))
+def test_the_urgent_are_counted_by_their_priorities(fleets: list[list[int]]) -> None:
+    """Whoever was asked about before, and though numbers are given out anew and few are known."""
+    urgent = Urgent(0)
+    with patch.object(usage, "_KNOWN", 4):
+        for priorities in fleets:
+            engine = fleet([[Load(8, priority=one) for one in priorities]]).engines[0]
+            for request in range(0, len(priorities), 2):
+                assert urgent.arrives(request, engine) == (priorities[request] <= 0)
+            known = engine.running()[::2]
+            assert urgent.count(known, engine) == sum(one <= 0 for one in priorities[::2])
+            for request in engine.running():
+                urgent.arrives(request, engine)
+            assert report(engine, urgent=urgent).urgent == sum(one <= 0 for one in priorities)
 
 
 def test_options_out_of_range_are_refused() -> None:

@@ -15,7 +15,7 @@ from makespan.serving.policies.llumnix.choice import (
 from makespan.serving.policies.llumnix.dispatch import Dispatch
 from makespan.serving.policies.llumnix.pairing import Pair, Pairing, carried, handed, joined
 from makespan.serving.policies.llumnix.scaling import AutoScaling
-from makespan.serving.policies.llumnix.usage import Report, report, reports
+from makespan.serving.policies.llumnix.usage import Report, Urgent, report, reports
 from makespan.serving.policy import EngineView, FleetView, Move, Router, Scaling
 from makespan.serving.workload import PICOSECONDS
 
@@ -68,15 +68,17 @@ class Llumnix(Router):
             raise OptionError(f"poll is {poll} ps, refresh {refresh} ps", hint="0 or more")
         self.dispatch = dispatch or Dispatch()
         self.pairing, self.scaling = pairing, scaling
-        self.choice, self.urgent, self.refresh = choice, urgent, refresh
+        self.choice, self.refresh = choice, refresh
+        self.urgent = None if urgent is None else Urgent(urgent)
         self.pinned = urgent if pinned else None
         self.poll = poll if pairing or scaling else None
         self._told: dict[int, tuple[int, Report]] = {}
 
     def route(self, request: int, fleet: FleetView) -> int:
         """See :meth:`Router.route`."""
+        presses = self._presses(request, fleet.engines[0])
         told = [self._report(fleet, i) for i in fleet.open]
-        return self.dispatch.choose(told, urgent=self._presses(request, fleet.engines[0]))
+        return self.dispatch.choose(told, urgent=presses)
 
     def migrate(self, fleet: FleetView) -> Sequence[Move]:
         """See :meth:`Router.migrate`."""
@@ -99,8 +101,8 @@ class Llumnix(Router):
         return self.scaling.decide(fleet, reports(fleet, urgent=self.urgent))
 
     def _presses(self, request: int, engine: EngineView) -> bool:
-        """Whether a request is of high priority."""
-        return self.urgent is not None and engine.priority(request) <= self.urgent
+        """Whether a request that is to be dispatched is of high priority."""
+        return self.urgent is not None and self.urgent.arrives(request, engine)
 
     def _report(self, fleet: FleetView, index: int) -> Report:
         """What dispatch knows of an engine."""

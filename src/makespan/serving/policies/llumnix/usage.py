@@ -14,6 +14,7 @@ Freeness is what usage leaves of the memory, per request of the batch.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -25,6 +26,9 @@ Demand = Literal["head", "all", "all-as-one"]
 
 TARGET_TOKENS: Final = 1_600
 """Tokens of real load that an engine with urgent requests is kept at [artifact]."""
+
+_KNOWN: Final = 65_536
+"""Requests of which it is remembered whether they are urgent; then all are asked about anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,47 @@ class Report:
     draining: bool = False
 
 
-def report(engine: EngineView, *, draining: bool = False, urgent: int | None = None) -> Report:
+class Urgent:
+    """Which requests are of high priority: each is asked about once, not at every report.
+
+    Parameters
+    ----------
+    most
+        The largest priority number of those that are.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._known: set[int] = set()
+        self._urgent: set[int] = set()
+
+    def arrives(self, request: int, engine: EngineView) -> bool:
+        """Whether a request that is to be dispatched is urgent, whatever had its number before."""
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+            self._urgent.clear()
+        self._urgent.discard(request)
+        self._ask((request,), engine)
+        return request in self._urgent
+
+    def count(self, requests: Sequence[int], engine: EngineView) -> int:
+        """How many of the requests are."""
+        if not self._known.issuperset(requests):
+            self._ask([r for r in requests if r not in self._known], engine)
+        return len(self._urgent.intersection(requests)) if self._urgent else 0
+
+    def _ask(self, requests: Sequence[int], engine: EngineView) -> None:
+        self._known.update(requests)
+        self._urgent.update(r for r in requests if engine.priority(r) <= self.most)
+
+
+def report(engine: EngineView, *, draining: bool = False, urgent: Urgent | None = None) -> Report:
     """The report of an engine; O(queue), and O(batch) if there are urgent requests.
 
     Parameters
     ----------
     urgent
-        Requests of at most this priority number are urgent; None: none is.
+        Tells which requests are urgent; None: none is.
     """
     running, waiting, size = engine.running(), engine.waiting(), engine.block_size
     head = queued = 0.0
@@ -80,7 +118,7 @@ def report(engine: EngineView, *, draining: bool = False, urgent: int | None = N
         head, queued = needs[0], math.fsum(needs)
         preempted = sum(engine.preemptions(r) > 0 for r in waiting)
     if urgent is not None:
-        pressing = sum(engine.priority(r) <= urgent for r in (*running, *waiting))
+        pressing = urgent.count(running, engine) + urgent.count(waiting, engine)
     return Report(
         engine=engine.index,
         total=engine.total_blocks,
@@ -96,7 +134,7 @@ def report(engine: EngineView, *, draining: bool = False, urgent: int | None = N
     )
 
 
-def reports(fleet: FleetView, *, urgent: int | None = None) -> list[Report]:
+def reports(fleet: FleetView, *, urgent: Urgent | None = None) -> list[Report]:
     """Reports of all engines that serve: those that take requests, then those to be emptied."""
     engines = fleet.engines
     return [report(engines[i], urgent=urgent) for i in fleet.open] + [
