@@ -91,6 +91,7 @@ bench: $(VENV)/.dev  ## measure; takes long, raw numbers go beside the scripts
 	$(BIN)/python benchmarks/serving_engine.py --output benchmarks/serving_engine.json
 	$(BIN)/python benchmarks/serving_hooks.py --output benchmarks/serving_hooks.json
 	$(BIN)/python benchmarks/serving_policies.py --output benchmarks/serving_policies.json
+	$(BIN)/python benchmarks/serving_offload.py --output benchmarks/serving_offload.json
 	$(BIN)/python benchmarks/gantt_page.py > benchmarks/gantt_page.json.new \
 	  && mv benchmarks/gantt_page.json.new benchmarks/gantt_page.json
 	$(MAKE) bench-peers

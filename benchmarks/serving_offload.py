@@ -32,7 +32,8 @@ from makespan.serving.workload import PICOSECONDS, Workload
 from makespan.serving.workloads.catalogue import generate
 
 DEVICE, MODEL = "A100-SXM-80GB", "llama-3.1-8b"
-SIZES = (0, 100, 200)
+SHARES = (0.9, 1.3)
+SIZES = (0, 10, 100)
 """GiB of the tier; Continuum's evaluation has 100 to 200 GB of host memory per GPU."""
 
 WHOLE = 4096
@@ -72,6 +73,7 @@ def measure(
             rows.append(
                 {
                     "seed": seed,
+                    "share": share,
                     "GiB": size,
                     "policy": name,
                     "mean_completion_s": round(float(times.mean()), 2),
@@ -92,18 +94,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=100)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--share", type=float, default=0.9)
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     given = parser.parse_args()
     rows = [
         row
         for seed in range(given.seeds)
-        for row in measure(given.sessions, given.share, seed, given.sizes)
+        for share in given.shares
+        for row in measure(given.sessions, share, seed, given.sizes)
     ]
-    if given.json:
-        about = {"makespan": __version__, "machine": describe_machine(), "simulated": True}
-        given.json.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+    about = {"makespan": __version__, "machine": describe_machine(), "simulated": True}
+    given.output.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

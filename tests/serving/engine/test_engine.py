@@ -22,6 +22,7 @@ from makespan.serving.workload import Workload
 from tests.serving.engine.cases import (
     POLICIES,
     ROUTERS,
+    Aging,
     Everything,
     Restless,
     ahead,
@@ -117,7 +118,7 @@ def test_memory_at_the_host_spares_recomputing(policy: type[Policy]) -> None:
 def test_a_tier_for_prefixes_gives_back_what_the_device_has_lost(policy: type[Policy]) -> None:
     """Offloading agrees, too: what is loaded, what is held, and the order in which it goes."""
     loaded = 0
-    for seed in range(12):
+    for seed in range(8):
         case = offloading(random_case(seed), seed)
         if seed % 3 == 0:
             case = swapping(case, seed)
@@ -163,6 +164,12 @@ def test_requests_move_between_engines_that_come_and_go(policy: type[Policy]) ->
         handed += fleet.handed
     assert moved > 0
     assert handed > 0
+
+
+def test_who_comes_back_to_an_engine_leaves_its_old_blocks_there_without_content() -> None:
+    """Also those with named pieces that no other request has."""
+    case = offloading(restless(random_case(1451), 1451), 1451)
+    same(case, Aging, partial(Restless, 1451))
 
 
 def test_seat_freed_after_its_engines_turn_is_taken_at_once() -> None:

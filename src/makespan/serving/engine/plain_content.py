@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+import numpy as np
+
 from makespan.serving.workload import Workload
 
 
-def name_of(workload: Workload, request: int, block: int, size: int) -> Hashable:
+def name_of(workload: Workload, request: int, block: int, size: int) -> tuple[Hashable, ...]:
     """What a full block of so many tokens of the request's sequence contains."""
     piece = ((block + 1) * size - 1) // workload.grain
     pieces = workload.contents(request)
@@ -18,10 +20,7 @@ def name_of(workload: Workload, request: int, block: int, size: int) -> Hashable
 
 def own_names(workload: Workload, request: int, blocks: int, size: int) -> set[Hashable]:
     """What the first so many blocks of a sequence contain that no other sequence does."""
-    others = {
-        name_of(workload, other, block, size)
-        for other in range(workload.count)
-        if other != request
-        for block in range(blocks)
-    }
-    return {name_of(workload, request, block, size) for block in range(blocks)} - others
+    mine = slice(workload.content_ptr[request], workload.content_ptr[request + 1])
+    others = set(np.delete(workload.content, mine).tolist())
+    names = [name_of(workload, request, block, size) for block in range(blocks)]
+    return {name for name in names if name[0] not in others}
