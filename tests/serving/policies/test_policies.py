@@ -17,7 +17,7 @@ from makespan.serving.engine.reference import Reference
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.policies.admission import Aggressive, Conservative, TrueLengths
 from makespan.serving.policies.catalogue import POLICIES, policy_maker
-from makespan.serving.policies.continuum import Continuum, Pauses
+from makespan.serving.policies.continuum import Continuum, Memory, Pauses
 from makespan.serving.policies.past_future import PastFuture
 from makespan.serving.policies.peak import peak_blocks
 from makespan.serving.record import Fate
@@ -167,13 +167,31 @@ def test_contexts_that_are_kept_are_found_by_the_next_turn() -> None:
 @given(st.lists(st.floats(0.01, 50.0), min_size=1, max_size=30), st.floats(0.0, 60.0))
 def test_the_time_to_live_is_the_best_of_all(pauses: list[float], benefit: float) -> None:
     """No other time, of a fine grid and the pauses themselves, has a greater gain."""
-    values = sorted(pauses)
-    best = Pauses(values).best(benefit)
+    values, past = sorted(pauses), Pauses()
+    for pause in pauses:
+        past.add(pause)
+    best = past.best(benefit)
+    assert list(past.values) == values
+    assert past.mean == pytest.approx(np.mean(values))
 
     def gain(ttl: float) -> float:
         return sum(v <= ttl for v in values) / len(values) * benefit - ttl
 
     assert all(gain(ttl) <= gain(best) + 1e-9 for ttl in [0.0, *values, *np.linspace(0, 60, 200)])
+
+
+@given(st.lists(st.integers(1, 40), max_size=20))
+def test_memoryfulness_is_a_correlation(turns: list[int]) -> None:
+    """Of turns served and turns left, at every turn of all programs; 1 where there is none."""
+    memory = Memory()
+    for count in turns:
+        memory.learn(count)
+    so_far = [k for n in turns for k in range(1, n + 1)]
+    left = [n - k for n in turns for k in range(1, n + 1)]
+    if len(set(so_far)) > 1 and len(set(left)) > 1:
+        assert memory.eta == pytest.approx(-np.corrcoef(so_far, left)[0, 1], abs=1e-9)
+    else:
+        assert memory.eta == 1.0
 
 
 def test_before_pauses_are_known_an_exponential_law_is_assumed() -> None:

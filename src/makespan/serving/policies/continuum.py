@@ -12,10 +12,11 @@ well the number of turns so far foretells those to come. Turns are admitted by t
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import insort
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -43,6 +44,9 @@ _LONGEST: Final = 1e6
 
 _THRESHOLD: Final = 2.0
 """Seconds; of the preview's rule, which keeps contexts of fast tools for so long."""
+
+_EQUAL: Final = 1e-12
+"""Seconds by which one benefit must exceed another to count as more."""
 
 _RECALLED: Final = 20
 """Latest returns to kept contexts whose shares found are averaged, per tool (ours)."""
@@ -78,23 +82,67 @@ class _Program:
     back: int | None = None
 
 
-@dataclass(slots=True)
 class Pauses:
-    """Past pauses of one tool, sorted, seconds."""
+    """Past pauses of one tool, seconds.
 
-    values: list[float] = field(default_factory=list)
+    Attributes
+    ----------
+    values
+        In ascending order.
+    """
+
+    def __init__(self) -> None:
+        self.values: array[float] = array("d")
+        self._sum = 0.0
+
+    def add(self, pause: float) -> None:
+        """One more; O(n), by one move of memory."""
+        insort(self.values, pause)
+        self._sum += pause
+
+    @property
+    def mean(self) -> float:
+        """Of all; there must be one."""
+        return self._sum / len(self.values)
 
     def best(self, benefit: float) -> float:
         """The time to live that maximises ``P * benefit - ttl``; the smaller of equal ones.
 
         P is a step function, so that the best is 0 or one of its steps. O(n).
         """
-        best, gain, count = 0.0, 0.0, len(self.values)
-        for k, value in enumerate(self.values):
-            worth = (k + 1) / count * benefit - value
-            if worth > gain + 1e-12:
-                best, gain = value, worth
-        return best
+        count = len(self.values)
+        if not count:
+            return 0.0
+        values = np.frombuffer(self.values)
+        worth = np.arange(1, count + 1) / count * benefit - values
+        most = float(worth.max())
+        if most <= _EQUAL:
+            return 0.0
+        return float(values[int(np.argmax(worth >= most - _EQUAL))])
+
+
+class Memory:
+    """Memoryfulness: minus the correlation of turns served with turns left, over past programs."""
+
+    def __init__(self) -> None:
+        self.eta = 1.0
+        self._count = self._so_far = self._left = 0
+        self._so_far_squared = self._left_squared = self._both = 0
+
+    def learn(self, turns: int) -> None:
+        """A program of so many turns has ended: k were served when n - k were left. O(1)."""
+        n = turns
+        self._count += n
+        self._so_far += n * (n + 1) // 2
+        self._left += n * (n - 1) // 2
+        self._so_far_squared += n * (n + 1) * (2 * n + 1) // 6
+        self._left_squared += n * (n - 1) * (2 * n - 1) // 6
+        self._both += (n - 1) * n * (n + 1) // 6
+        of_so_far = self._count * self._so_far_squared - self._so_far**2
+        of_left = self._count * self._left_squared - self._left**2
+        if of_so_far > 0 and of_left > 0:
+            together = self._count * self._both - self._so_far * self._left
+            self.eta = -together / math.sqrt(of_so_far * of_left)
 
 
 class Continuum(Policy):
@@ -164,8 +212,7 @@ class Continuum(Policy):
         self.all = Pauses()
         self.found: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_RECALLED))
         self.delays: deque[float] = deque(maxlen=_WINDOW)
-        self.served: list[int] = []
-        self.eta = 1.0
+        self.memory = Memory()
         self.unkept: dict[int, int] = {}
         self.keeping: set[int] = set()
 
@@ -176,8 +223,8 @@ class Continuum(Policy):
             return
         pause = (engine.arrival(request) - program.ended) / PICOSECONDS
         if pause >= 0:
-            insort(self.pauses[program.tool].values, pause)
-            insort(self.all.values, pause)
+            self.pauses[program.tool].add(pause)
+            self.all.add(pause)
         if program.until is not None and program.until < engine.arrival(request):
             program.until = None
         if program.until is None:
@@ -220,7 +267,7 @@ class Continuum(Policy):
         program.turns += 1
         program.ended, program.tool, program.until = engine.now, engine.label(request), None
         if self.told.is_last(request):
-            self._learn(program.turns)
+            self.memory.learn(program.turns)
             return None
         if not self._is_found(program.tool):
             return None
@@ -271,11 +318,10 @@ class Continuum(Policy):
             return self.fixed
         mine = self.pauses[tool]
         if self.rule == "threshold":
-            past = mine.values
-            return _THRESHOLD if past and float(np.mean(past)) <= _THRESHOLD else 0.0
+            return _THRESHOLD if mine.values and mine.mean <= _THRESHOLD else 0.0
         wait = float(np.mean(self.delays)) if self.delays else 0.0
         reload = self.reload(context, block_size)
-        benefit = wait * self.eta + reload
+        benefit = wait * self.memory.eta + reload
         if self.rule == "oracle":
             # The end of a pause is told on a clock of steps: a context must outlive it.
             return pause + _MARGIN if pause < benefit else 0.0
@@ -309,14 +355,6 @@ class Continuum(Policy):
                 blocks += program.blocks
         self.keeping = alive
         return blocks
-
-    def _learn(self, turns: int) -> None:
-        """Memoryfulness: minus the correlation of turns served with turns left."""
-        self.served.append(turns)
-        so_far = np.concatenate([np.arange(1, n + 1) for n in self.served])
-        left = np.concatenate([n - np.arange(1, n + 1) for n in self.served])
-        if so_far.std() > 0 and left.std() > 0:
-            self.eta = -float(np.corrcoef(so_far, left)[0, 1])
 
 
 def _pauses_to_come(told: Told | Workload) -> dict[int, float]:
