@@ -9,7 +9,8 @@ For each run in ``MAKESPAN_DATA/serving/llmservingsim`` whose model and device a
 
 Signed relative errors, simulated over real, less one. *Light* is the mean time to first token of
 the requests that were scheduled as they were queued, among those that are judged. Simulated
-figures, no timings: the machine does not matter.
+figures, no timings: the machine does not matter. Runs that are not in the folder keep the rows that
+they have; that of Qwen3-32B is in LLMServingSim's repository (bench/examples/RTXPRO6000) alone.
 
 ``--docs`` writes the tables into docs/serving-fidelity.md, with those of
 ``serving_fidelity_cpu.json`` and ``serving_vidur.json`` where these lie beside this script;
@@ -21,7 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -29,8 +30,8 @@ from typing import Any, Final
 import numpy as np
 
 from makespan import __version__
-from makespan.serving.cost import OperatorCost
 from makespan.serving.fidelity.fitting import as_served, fit_run
+from makespan.serving.fidelity.naming import cost_of_run
 from makespan.serving.fidelity.replay import FIGURES, METRICS, Replay
 from makespan.serving.workloads import read_recorded_run
 
@@ -40,6 +41,7 @@ PAGE: Final = HERE.parent / "docs" / "serving-fidelity.md"
 RUNS: Final = {
     "RTX4090_Llama-3.1-8B": ("RTX-4090", "Llama-3.1-8B"),
     "RTXPRO6000_Llama-3.1-8B": ("RTX-PRO-6000", "Llama-3.1-8B"),
+    "RTXPRO6000_Qwen3-32B": ("RTX-PRO-6000", "Qwen3-32B"),
     "RTXPRO6000_Qwen3-30B-A3B-Instruct-2507": ("RTX-PRO-6000", "Qwen3-30B-A3B"),
 }
 OTHER: Final = "A100-SXM-80GB"
@@ -54,14 +56,11 @@ def judge(job: tuple[Path, str, str, str]) -> dict[str, Any]:
     run = read_recorded_run(folder / f"{name}_requests.jsonl")
     replay = Replay.of(run)
     device, shape = RUNS[name]
-    cost = OperatorCost.of(
-        OTHER if prior == "other GPU" else device,
-        shape,
-        expert_parallel=replay.in_step,
-        peers=replay.instances if replay.in_step else 1,
-    )
-    own = OperatorCost.of(device, shape).kernels
-    replay = replay.with_memory(own.device, own.shape, own.tp)
+    own = cost_of_run(run, replay, shape=shape, device=device)
+    cost = cost_of_run(run, replay, shape=shape, device=OTHER if prior == "other GPU" else device)
+    assert own is not None
+    assert cost is not None
+    replay = replay.with_memory(own.kernels.device, own.kernels.shape, own.kernels.tp)
     half = replay.first_half
     found: dict[str, Any] = {"run": name, "prior": prior, "fitted": fitted}
     if fitted == "nothing":
@@ -102,9 +101,9 @@ def judge(job: tuple[Path, str, str, str]) -> dict[str, Any]:
     return found
 
 
-def jobs(folder: Path) -> Iterator[tuple[Path, str, str, str]]:
+def jobs(folder: Path, runs: Iterable[str]) -> Iterator[tuple[Path, str, str, str]]:
     """What is compared."""
-    for name in RUNS:
+    for name in runs:
         yield folder, name, "operators", "nothing"
         for fitted in ("first half", "second half"):
             for prior in PRIORS:
@@ -208,8 +207,16 @@ def main() -> None:
     given = parser.parse_args()
     if not given.render:
         folder = given.data / "serving" / "llmservingsim"
+        there = [name for name in RUNS if (folder / f"{name}_requests.jsonl").is_file()]
         with ProcessPoolExecutor(given.workers) as pool:
-            rows = list(pool.map(judge, jobs(folder)))
+            rows = list(pool.map(judge, jobs(folder, there)))
+        if given.output.is_file():
+            rows += [
+                row
+                for row in json.loads(given.output.read_text("utf-8"))["rows"]
+                if row["run"] not in there
+            ]
+        rows.sort(key=lambda row: list(RUNS).index(row["run"]))
         document = {"makespan": __version__, "rows": rows}
         given.output.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
         print("\n".join(runs_tables(document)))

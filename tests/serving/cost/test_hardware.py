@@ -196,3 +196,14 @@ def test_impossible_devices_are_refused(make: Callable[[], object], message: str
     """At construction, with the reason."""
     with pytest.raises(OptionError, match=message):
         make()
+
+
+@pytest.mark.parametrize("workers", [2, 4, 8])
+def test_a_ring_passes_each_part_to_all(workers: int):
+    """Twice around less two hops, each with one part of the message: 16 GB/s and 20 us a hop."""
+    line = dict(hardware("RTX-PRO-6000").efficiency.all_reduce)[workers]
+    message = 1e6
+    hops = 2 * (workers - 1)
+    expected = hops * (20e-6 + message / workers / 16e9)
+    assert line.fixed + line.slope * message == pytest.approx(expected)
+    assert line.calibration.kind == "inferred"

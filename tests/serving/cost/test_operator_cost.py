@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -183,3 +184,27 @@ def test_decodes_of_a_real_run_have_the_right_size():
     """Decodes of a real run have the right size."""
     step = cost("dense").step(80, 80, 41_408, 0) / 1e9
     assert 22 < step < 32
+
+
+@given(tokens=st.integers(1, 9000), others=st.integers(0, 9000), more=st.integers(0, 500))
+def test_fewer_tokens_that_meet_take_less(tokens: int, others: int, more: int):
+    """Nothing is to be corrected where all have as many; else it rises with those of the others."""
+    peers = cost("peers")
+    assert peers.meeting(tokens, 2 * tokens) == 0
+    assert peers.meeting(tokens, tokens + others) <= peers.meeting(tokens, tokens + others + more)
+    whole = peers.step(tokens, 1, 0, 0) if tokens > 1 else peers.step(1, 1, 0, 0)
+    assert whole + peers.meeting(tokens, tokens) > 0
+    assert cost("experts").meeting(tokens, tokens + others) == 0
+
+
+@pytest.mark.parametrize("others", [0, 40, 400])
+def test_what_meets_are_the_experts_and_the_exchange(others: int):
+    """As much as the kernels of all layers say, for 400 tokens of one's own."""
+    found, compiled = kernels("peers"), cost("peers")
+
+    def seconds(seen: int) -> float:
+        works = [found.met(np.array([seen]), layer) for layer in range(found.shape.layers)]
+        return sum(float(work.seconds[0]) for layer in works for work in layer)
+
+    expected = (seconds(400 + others) - seconds(800)) * 1e12
+    assert compiled.meeting(400, 400 + others) == pytest.approx(expected, abs=2)

@@ -74,3 +74,17 @@ def test_impossible_factors_are_refused(knots: tuple[int, ...], factors: tuple[f
     """Knots rise from 1; factors are positive, one per knot."""
     with pytest.raises(OptionError):
         ScaledCost(BASE, knots, factors)
+
+
+@given(st.integers(2, 4000), st.integers(0, 4000))
+def test_what_meets_is_scaled_by_the_tokens_of_the_step(tokens: int, others: int) -> None:
+    """And costs of engines that meet nobody have nothing to scale."""
+
+    class Meeting(LinearCost):
+        def meeting(self, tokens: int, seen: int) -> int:
+            return 1000 * (seen - 2 * tokens)
+
+    cost = ScaledCost(Meeting(10**9, 10**7, 0, 0), (1, 100), (2.0, 0.5))
+    more = 1000 * (others - tokens)
+    assert cost.meeting(tokens, tokens + others) == round(cost.factor(tokens) * more)
+    assert ScaledCost(BASE, (1,), (2.0,)).meeting(tokens, tokens + others) == 0

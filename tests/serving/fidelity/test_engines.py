@@ -139,6 +139,44 @@ def test_a_prompt_on_one_rank_holds_up_the_other() -> None:
     assert record.gap.tolist() == [0, 100]
 
 
+class Meeting:
+    """100 ps a step and 1 for each token that meets at the experts of two ranks."""
+
+    def step(self, tokens: int, sequences: int, context: int, pairs: int) -> int:
+        """As if both ranks had as many."""
+        return 100 + 2 * tokens
+
+    def decode(self, sequences: int) -> tuple[int, int]:
+        """The same."""
+        return 100 + 2 * sequences, 0
+
+    def meeting(self, tokens: int, seen: int) -> int:
+        """What is not as if."""
+        return seen - 2 * tokens
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first"),
+    [
+        (2 * ROOMY.max_num_seqs, 100 + 4 * ROOMY.max_num_seqs),  # padded to graphs of one size
+        (2 * ROOMY.max_num_seqs + 1, 100 + 2 * ROOMY.max_num_seqs + 1 + 3),  # no graph, no padding
+    ],
+)
+def test_tokens_of_all_ranks_meet(prompt: int, first: int) -> None:
+    """A rank with three tokens meets one with many, in graphs and without."""
+    workload = Workload("two", np.array([0, 0]), np.array([prompt, 3]), np.array([1, 1]))
+    record = serve_in_step(workload, [ROOMY] * 2, [Meeting(), Meeting()])
+    assert record.first.tolist() == [first] * 2
+
+
+def test_ranks_without_work_bring_no_tokens() -> None:
+    """One request alone, without graphs; then a glide of its decodes, with them."""
+    workload = Workload("one", np.array([0]), np.array([60]), np.array([3]))
+    record = serve_in_step(workload, [ROOMY] * 2, [Meeting(), Meeting()])
+    assert record.first.tolist() == [160]
+    assert record.last.tolist() == [160 + 2 * 102]
+
+
 @pytest.mark.parametrize("ahead", [False, True])
 def test_nobody_arrives_in_the_middle_of_a_step(ahead: bool) -> None:
     """Requests are taken in at boundaries, never before they arrive."""

@@ -117,6 +117,20 @@ _LINK_H100 = _all_reduce("h100", "h100_dgx", (
     (8, 3.051e-5, 5.025e-12, 994, 0.0539, 0.1049)))  # fmt: skip
 
 
+def _ring(device: str, bandwidth: float, hop: float, why: str) -> tuple[tuple[int, Line], ...]:
+    """All-reduces that go round a ring of GPUs twice, each time in as many parts as there are."""
+    return tuple(
+        (n, Line(2 * (n - 1) * hop, 2 * (n - 1) / n / bandwidth, _inferred(
+            f"{device}-allreduce{n}", why)))
+        for n in (2, 4, 8)
+    )  # fmt: skip
+
+
+# Two of them in one server reach each other by PCIe alone, at a quarter of what the bus can do.
+_LINK_PRO = _ring("rtxpro6000", 16e9, 20e-6, (
+    f"{_SIM}: link_bw and link_latency of its validated RTXPRO6000 configurations"))  # fmt: skip
+
+
 # FlashAttention 3, the kernel for Hopper, packs the query heads that share a key whenever sequences
 # differ in length (hopper/heuristics.h, should_pack_gqa), so that decodes are no dearer beside a
 # chunk: a ``shared`` so large that reading by KV heads decides.
@@ -216,8 +230,10 @@ _A6000 = _efficiency(
 )  # fmt: skip
 _RTX_4090 = _efficiency("rtx4090", _GEMM_4090, _SMALL_4090, attention=_ATTENTION_4090,
                         sampling=_SAMPLING_4090)  # fmt: skip
-_RTX_PRO = _efficiency("rtxpro6000", _GEMM_PRO, _SMALL_PRO, experts=_EXPERTS_PRO,
-                       attention=_ATTENTION_PRO, sampling=_SAMPLING_PRO)  # fmt: skip
+_RTX_PRO = _efficiency(
+    "rtxpro6000", _GEMM_PRO, _SMALL_PRO, experts=_EXPERTS_PRO, attention=_ATTENTION_PRO,
+    sampling=_SAMPLING_PRO, all_reduce=_LINK_PRO,
+)  # fmt: skip
 
 DEVICES: Final[tuple[Hardware, ...]] = (
     _gpu("A100-SXM-80GB", 312, 2039, 80, 32, 300, 400, _A100, "NVIDIA A100 data sheet"),

@@ -280,13 +280,23 @@ class Kernels:
     def _experts(self, tokens: IntArray, rows: IntArray, layer: int) -> list[Work]:
         shape, moe = self.shape, self.shape.experts
         assert moe is not None
-        assert self.popularity is not None
-        table = self.popularity
+        works = [
+            self._gemm("router", rows, (shape.hidden, moe.count)),
+            *self.met(tokens * self.peers, layer),
+        ]
+        if moe.shared_width:
+            works += self._dense(rows, moe.shared_width, "shared_")
+        return works
+
+    def met(self, seen: IntArray, layer: int) -> list[Work]:
+        """Kernels of a layer that depend on the tokens of all peers, whose number is given."""
+        shape, moe, table = self.shape, self.shape.experts, self.popularity
+        assert moe is not None
+        assert table is not None
         one = table
         if len(table.chosen) > 1:
             row = layer - moe.dense_layers
             one = Popularity(table.chosen[row : row + 1])
-        seen = tokens * self.peers
         if self.expert_parallel:
             # Ranks hold consecutive experts; the one with the most work is waited for.
             groups = np.split(one.chosen, self.expert_ranks, axis=1)
@@ -301,14 +311,9 @@ class Kernels:
         seconds = self.efficiency.experts.seconds(
             flops, traffic, self.device.compute.value, self.device.bandwidth.value
         )
-        works = [
-            self._gemm("router", rows, (shape.hidden, moe.count)),
-            self._nothing_of("experts", tokens, seconds, flops, traffic, traffic),
-        ]
+        works = [self._nothing_of("experts", seen, seconds, flops, traffic, traffic)]
         if self.peers > 1:
             works.append(self._exchange(seen))
-        if moe.shared_width:
-            works += self._dense(rows, moe.shared_width, "shared_")
         return works
 
     def _all_reduce(self, rows: IntArray) -> Work:
@@ -324,9 +329,9 @@ class Kernels:
         """Gathering all peers' tokens before the experts, and scattering the sums after them."""
         message = seen * (self.shape.hidden * ACTIVATION_BYTES)
         line, zero = self.all_reduce(self.peers), np.zeros(seen.shape)
-        # Each of the two passes bytes half as often as an all-reduce does.
+        # An all-reduce is a reduce-scatter and a gathering, so the two here take as long as one.
         return self._nothing_of(
-            "exchange", seen, 2 * line.fixed + line.slope * message, zero, zero,
+            "exchange", seen, line.fixed + line.slope * message, zero, zero,
             comm=message * 2 * (self.peers - 1) / self.peers,
         )  # fmt: skip
 

@@ -81,7 +81,7 @@ class OperatorCost:
         Where the times come from, and how far off they are; to be printed beside every figure.
     """
 
-    __slots__ = ("_chunk_launches", "_decode", "_host", "_of_sequences", "_of_tokens",
+    __slots__ = ("_chunk_launches", "_decode", "_host", "_met", "_of_sequences", "_of_tokens",
                  "_per_chunk_context", "_per_context", "_per_pair", "_per_windowed_pair", "_window",
                  "calibration", "kernels")  # fmt: skip
 
@@ -116,6 +116,9 @@ class OperatorCost:
         self._of_sequences = _Table(
             lambda count: of_sequences(count, mixed) - beyond * count, sequences
         )
+        self._met = None
+        if kernels.peers > 1:
+            self._met = _Table(lambda seen: _met_seconds(kernels, seen), tokens * kernels.peers)
         self._host = round(kernels.host.fixed * PICOSECONDS)
         eager = kernels.host.mode == "eager"
         self._chunk_launches = (
@@ -168,6 +171,12 @@ class OperatorCost:
         """See :class:`~makespan.serving.cost.step.StepCost`."""
         return self._decode[sequences], self._per_context
 
+    def meeting(self, tokens: int, seen: int) -> int:
+        """See :class:`~makespan.serving.cost.step.MeetingCost`."""
+        if self._met is None:
+            return 0
+        return self._met[seen] - self._met[tokens * self.kernels.peers]
+
 
 def _dense_seconds(kernels: Kernels, tokens: IntArray) -> FloatArray:
     """Seconds of everything that depends on the tokens alone, all layers."""
@@ -176,13 +185,27 @@ def _dense_seconds(kernels: Kernels, tokens: IntArray) -> FloatArray:
     dense = shape.layers - shape.moe_layers
     if dense:
         total = total + dense * _sum(kernels.layer(tokens, 0))
-    if shape.moe_layers:
-        assert kernels.popularity is not None
-        kinds = len(kernels.popularity.chosen)
-        alike = shape.moe_layers // kinds  # one row stands for all layers
-        for layer in range(dense, dense + kinds):
-            total = total + alike * _sum(kernels.layer(tokens, layer))
+    for layer, alike in _mixtures(kernels):
+        total = total + alike * _sum(kernels.layer(tokens, layer))
     return np.asarray(total)
+
+
+def _met_seconds(kernels: Kernels, seen: IntArray) -> FloatArray:
+    """Seconds of what depends on the tokens of all peers, all layers."""
+    return np.asarray(
+        sum(alike * _sum(kernels.met(seen, layer)) for layer, alike in _mixtures(kernels))
+    )
+
+
+def _mixtures(kernels: Kernels) -> list[tuple[int, int]]:
+    """Layers with experts, one for each popularity, and how many are alike."""
+    shape = kernels.shape
+    if not shape.moe_layers:
+        return []
+    assert kernels.popularity is not None
+    kinds = len(kernels.popularity.chosen)
+    dense = shape.layers - shape.moe_layers
+    return [(layer, shape.moe_layers // kinds) for layer in range(dense, dense + kinds)]
 
 
 def _sum(works: list[Work]) -> FloatArray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import log
 
 from makespan.core.errors import OptionError
-from makespan.serving.cost.step import StepCost
+from makespan.serving.cost.step import MeetingCost, StepCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +94,9 @@ class ScaledCost:
             known = round(self.factor(sequences) * fixed), round(self.per_context * growth)
             self._decodes[sequences] = known
         return known
+
+    def meeting(self, tokens: int, seen: int) -> int:
+        """See :class:`~makespan.serving.cost.step.MeetingCost`."""
+        if not isinstance(self.base, MeetingCost):
+            return 0
+        return round(self.factor(tokens) * self.base.meeting(tokens, seen))

@@ -10,7 +10,7 @@ their closed form says, to the picosecond.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from makespan.core.errors import OptionError
 
@@ -36,6 +36,17 @@ class StepCost(Protocol):
 
     def decode(self, sequences: int) -> tuple[int, int]:
         """(a, b): a step in which every sequence computes one token lasts a + b * context."""
+
+
+@runtime_checkable
+class MeetingCost(StepCost, Protocol):
+    """Step cost of one of several engines whose tokens meet at experts that they share.
+
+    ``step`` and ``decode`` take all of them to have as many tokens.
+    """
+
+    def meeting(self, tokens: int, seen: int) -> int:
+        """What a step of so many tokens takes more if ``seen`` tokens of all engines meet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,18 @@ another: a step of all lasts as long as that of the slowest, and ranks without w
 batches beside the others (vLLM, ``DPEngineCoreProc``: ``execute_dummy_batch``). A prompt on one
 rank thus holds up the decodes of all.
 
-The duration of a rank's step is what its own cost model says, as if all ranks had as many tokens as
-it has: vLLM pads small batches to the largest among the ranks (``coordinate_batch_across_dp``).
-Large ones it does not pad, but taking the mean of the ranks at the experts there fitted a real run
-worse.
+What reaches the experts are the tokens of all ranks. While every rank replays a recorded graph,
+batches are padded to the largest among them; as soon as one has more tokens than graphs are
+recorded for, none is (vLLM, ``v1/worker/dp_utils.py``, ``_synchronize_dp_ranks``).
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from makespan.serving.cost.step import StepCost
+from makespan.serving.cost.step import MeetingCost, StepCost
 from makespan.serving.engine.cohort import NEVER
 from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.instance import Instance
@@ -25,6 +25,10 @@ from makespan.serving.policy import Policy, Router
 from makespan.serving.record import Record
 from makespan.serving.settings import EngineSettings
 from makespan.serving.workload import Workload
+
+_RECORDED: Final = 512
+"""Tokens of the largest recorded graph, unless twice the sequences of a step are less (vLLM's
+``max_cudagraph_capture_size``)."""
 
 
 def serve_in_step(
@@ -47,11 +51,38 @@ def serve_in_step(
         Chooses the engine of each request; by default the one with the fewest. It is not asked to
         move requests or to switch engines.
     """
-    return record_of(_Lockstep(workload, settings, cost, policy=policy, router=router).run())
+    watched = [_Watched(one) for one in cost]
+    fleet = _Lockstep(workload, settings, watched, policy=policy, router=router)
+    fleet.watched = watched
+    return record_of(fleet.run())
+
+
+class _Watched:
+    """A step cost that remembers the tokens of the step that it was asked for last."""
+
+    __slots__ = ("cost", "tokens")
+
+    def __init__(self, cost: StepCost) -> None:
+        self.cost, self.tokens = cost, 0
+
+    def step(self, tokens: int, sequences: int, context: int, pairs: int) -> int:
+        """See :class:`StepCost`."""
+        self.tokens = tokens
+        return self.cost.step(tokens, sequences, context, pairs)
+
+    def decode(self, sequences: int) -> tuple[int, int]:
+        """See :class:`StepCost`."""
+        return self.cost.decode(sequences)
+
+    def meeting(self, seen: int) -> int:
+        """What that step takes more if so many tokens meet at the experts."""
+        return self.cost.meeting(self.tokens, seen) if isinstance(self.cost, MeetingCost) else 0
 
 
 class _Lockstep(Fleet):
     """A fleet with one boundary for all of its engines."""
+
+    watched: Sequence[_Watched]
 
     def run(self) -> Fleet:
         """Serve everything; see :meth:`Fleet.run`."""
@@ -95,20 +126,30 @@ class _Lockstep(Fleet):
 
     def _launch(self, time: int) -> int:
         """Launch one step of every engine; when the slowest ends, NEVER if none has work."""
-        slowest = NEVER
-        for engine in self.engines:
+        busy: list[tuple[Instance, _Watched]] = []
+        for engine, cost in zip(self.engines, self.watched, strict=True):
             engine.reconsider()
             end = engine.schedule()
             if engine.dropped:
                 self._give_up(engine, time)
             if end < NEVER:
                 if engine.glide:
+                    cost.tokens = len(engine.cohort.base)
                     engine.land(time + 1)  # after its first step
-                slowest = engine.now if slowest == NEVER else max(slowest, engine.now)
-        for engine in self.engines:
-            if engine.in_flight:
-                engine.now = slowest
-                engine.cohort.lasted(slowest - time)
+                busy.append((engine, cost))
+        if not busy:
+            return NEVER
+        tokens = [cost.tokens for _, cost in busy]
+        recorded = min(engine.settings.max_num_seqs for engine, _ in busy)
+        padded = max(tokens) <= min(2 * recorded, _RECORDED)
+        if padded:
+            slowest = max(engine.now for engine, _ in busy)
+        else:
+            seen = sum(tokens)
+            slowest = max(engine.now + cost.meeting(seen) for engine, cost in busy)
+        for engine, _ in busy:
+            engine.now = slowest
+            engine.cohort.lasted(slowest - time)
         return slowest
 
     def _kick(self, engine: Instance, time: int) -> None:
