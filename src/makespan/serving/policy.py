@@ -83,7 +83,10 @@ class EngineView(Protocol):
         """Tokens of it whose keys and values are in memory."""
 
     def hit(self, request: int) -> int:
-        """Tokens of its prompt that were found in memory when it was first admitted; 0 before."""
+        """Tokens of its prompt that were found when it was first admitted; 0 before.
+
+        In memory, or in a second tier of the prefix cache, from which they were loaded.
+        """
 
     def preemptions(self, request: int) -> int:
         """How often it lost its memory."""
