@@ -71,7 +71,7 @@ class WorkRouter(Router):
 
     def route(self, request: int, fleet: FleetView) -> int:
         """See :meth:`Router.route`; asked again, an engine that died owes the work no more."""
-        self.finished(request, fleet)
+        self.work.take(request)
         chosen = self.choose(request, fleet)
         self.work.give(request, chosen, self.seconds(request, chosen))
         return chosen
