@@ -21,7 +21,7 @@ from makespan.serving.vllm.fleet import RealFleet
 from makespan.serving.vllm.fleet_run import FleetRun, Serving
 from makespan.serving.vllm.handover import Handing, Outcome
 from makespan.serving.vllm.tokens import Tokens
-from makespan.serving.vllm.worker import Place
+from makespan.serving.vllm.worker import Desk, Place
 from makespan.serving.workload import PICOSECONDS, Workload
 from tests.serving.vllm.toy import VOCABULARY, Threads, ToyEngine, answer
 
@@ -248,6 +248,29 @@ def test_nothing_that_happens_changes_a_word(seed: int, mode: str, dropping: boo
         assert fate == Fate.FINISHED or (dropping and fate == Fate.DROPPED)
         assert said == whole if fate == Fate.FINISHED else said == whole[: len(said)]
     assert all(m.outcome is not None for m in found.migrations)
+
+
+@pytest.mark.parametrize("steps", range(1, 7))
+def test_preempted_request_does_not_wait_for_memory_that_is_held_behind_it(steps: int) -> None:
+    """Who is on its way goes before who lost its memory at the target meanwhile."""
+    coming: list[bool] = []
+
+    def trouble(engine: ToyEngine) -> None:
+        if coming and coming.pop():
+            engine.preempt_last()
+
+    engine = ToyEngine(EngineSettings(9, 4, 64, 4), before_step=trouble)
+    desk = Desk(engine)
+    desk.take(say.Start(0, load((0, 20, 12), (0, 10, 3))))
+    desk.take(say.Serve(0, list(range(1, 21)), 12, 0, 0, first=False, guarded=False))
+    for _ in range(steps):
+        desk.step()
+    taken = desk.take(say.Serve(1, list(range(31, 41)), 3, 0, 0, first=True, guarded=True))
+    coming.append(True)
+    ended: list[int] = []
+    for _ in range(60):
+        ended += desk.step().ended
+    assert sorted(ended) == ([0] if taken else [0, 1])
 
 
 def test_run_that_takes_too_long_is_cut() -> None:

@@ -179,6 +179,7 @@ class Desk:
             name = self._submit(order, order.output)
             if order.first:
                 self._engine.hurry(name)
+                self._hurry_held()
         elif isinstance(order, say.Warm):
             return self._take_in(order, len(order.tokens) + 1 + order.room, 1)
         elif isinstance(order, say.Stop):
@@ -227,6 +228,8 @@ class Desk:
                 self._forget(name)
                 if given_up:
                     self._release(r)
+        if any(plan.preempted for plan in plans):
+            self._hurry_held()
         running = [self._request[n] for n in engine.running() if n not in self._warming]
         return say.Report(
             begun,
@@ -241,6 +244,17 @@ class Desk:
             running,
             engine.free_blocks,
         )
+
+    def _hurry_held(self) -> None:
+        """Put whom memory is held for before who has come to the head of the queue since.
+
+        Else the latter might wait for ever for the memory that is held for those behind.
+        """
+        running = set(self._engine.running())
+        for r in self._held:
+            name = self._name.get(r)
+            if name is not None and name not in running:
+                self._engine.hurry(name)
 
     def _submit(self, order: say.Serve | say.Warm, output: int) -> str:
         r = order.request
