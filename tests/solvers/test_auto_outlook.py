@@ -36,9 +36,9 @@ def judge(board: Clocked, trial: float, bounds: list[tuple[float, int]], at: flo
     for when, bound in bounds:
         board.now = when
         board.raise_bound(bound, by="test")
-        assert when >= trial or not look.hopeless
+        assert when >= trial or not look.is_hopeless()
     board.now = at
-    return look.hopeless
+    return look.is_hopeless()
 
 
 def test_a_bound_that_stands_still_is_hopeless_after_the_trial() -> None:
@@ -84,6 +84,14 @@ def test_only_doubtful_proofs_are_on_trial(features: Features, tried: bool, thre
     made = plan_for(features, threads=threads, time_limit=10.0)
     assert made.exact > 0
     assert (made.exact_trial is not None) is tried
+
+
+def test_exact_search_alone_stays_alone() -> None:
+    """Who asks for one member gets no other when its proof is out of reach."""
+    features = Features(60, 1, "project")
+    made = plan_for(features, threads=2, time_limit=10.0)
+    assert made.exact_trial is not None
+    assert made.alone("exact", features, 2).exact_trial is None
 
 
 @pytest.mark.parametrize("threads", [1, 2])

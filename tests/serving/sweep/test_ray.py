@@ -55,7 +55,7 @@ def test_a_sweep_loses_no_case_when_a_node_dies(ray_cluster: Any, tmp_path: Path
     # Once it has given a result it is busy with the next.
     while not at_work() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(0.5)
+    time.sleep(0.5)  # for the next case to be there, long before it can have ended
     before = len(read_results(path))
     ray_cluster.remove_node(doomed, allow_graceful=False)
     thread.join()

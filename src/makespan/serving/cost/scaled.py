@@ -40,6 +40,7 @@ class ScaledCost:
     per_context: float = 1.0
     per_pair: float = 1.0
     chunked: int = 0
+    _meeting: MeetingCost | None = field(init=False, repr=False, compare=False)
     _decodes: dict[int, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
     _fixed: dict[tuple[int, int], tuple[int, int]] = field(
         default_factory=dict, repr=False, compare=False
@@ -55,6 +56,9 @@ class ScaledCost:
             raise OptionError(f"impossible factors of {self.factors}", hint="they must be positive")
         if self.chunked < 0:
             raise OptionError(f"chunked is {self.chunked}", hint="it must be at least 0")
+
+        meeting = self.base if isinstance(self.base, MeetingCost) else None
+        object.__setattr__(self, "_meeting", meeting)
 
     def factor(self, tokens: int) -> float:
         """Factor of a step of so many tokens."""
@@ -97,6 +101,6 @@ class ScaledCost:
 
     def meeting(self, tokens: int, seen: int) -> int:
         """See :class:`~makespan.serving.cost.step.MeetingCost`."""
-        if not isinstance(self.base, MeetingCost):
+        if self._meeting is None:
             return 0
-        return round(self.factor(tokens) * self.base.meeting(tokens, seen))
+        return round(self.factor(tokens) * self._meeting.meeting(tokens, seen))

@@ -51,19 +51,17 @@ def serve_in_step(
         Chooses the engine of each request; by default the one with the fewest. It is not asked to
         move requests or to switch engines.
     """
-    watched = [_Watched(one) for one in cost]
-    fleet = _Lockstep(workload, settings, watched, policy=policy, router=router)
-    fleet.watched = watched
-    return record_of(fleet.run())
+    return record_of(_Lockstep(workload, settings, cost, policy=policy, router=router).run())
 
 
 class _Watched:
     """A step cost that remembers the tokens of the step that it was asked for last."""
 
-    __slots__ = ("cost", "tokens")
+    __slots__ = ("cost", "shared", "tokens")
 
     def __init__(self, cost: StepCost) -> None:
         self.cost, self.tokens = cost, 0
+        self.shared = cost if isinstance(cost, MeetingCost) else None
 
     def step(self, tokens: int, sequences: int, context: int, pairs: int) -> int:
         """See :class:`StepCost`."""
@@ -76,13 +74,23 @@ class _Watched:
 
     def meeting(self, seen: int) -> int:
         """What that step takes more if so many tokens meet at the experts."""
-        return self.cost.meeting(self.tokens, seen) if isinstance(self.cost, MeetingCost) else 0
+        return self.shared.meeting(self.tokens, seen) if self.shared else 0
 
 
 class _Lockstep(Fleet):
     """A fleet with one boundary for all of its engines."""
 
-    watched: Sequence[_Watched]
+    def __init__(
+        self,
+        workload: Workload,
+        settings: Sequence[EngineSettings],
+        cost: Sequence[StepCost],
+        *,
+        policy: Callable[[], Policy],
+        router: Router | None,
+    ) -> None:
+        self.watched = [_Watched(one) for one in cost]
+        super().__init__(workload, settings, self.watched, policy=policy, router=router)
 
     def run(self) -> Fleet:
         """Serve everything; see :meth:`Fleet.run`."""
@@ -141,8 +149,7 @@ class _Lockstep(Fleet):
             return NEVER
         tokens = [cost.tokens for _, cost in busy]
         recorded = min(engine.settings.max_num_seqs for engine, _ in busy)
-        padded = max(tokens) <= min(2 * recorded, _RECORDED)
-        if padded:
+        if max(tokens) <= min(2 * recorded, _RECORDED):  # all are padded to the largest
             slowest = max(engine.now for engine, _ in busy)
         else:
             seen = sum(tokens)

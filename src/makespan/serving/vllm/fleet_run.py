@@ -118,8 +118,6 @@ class Serving:
             self, router, self._staffing, load, self._book, self._tokens, prompts
         )
         self._silence = round(silence * PICOSECONDS)
-        for engine in self.engines:
-            engine.heard_at = self._begin
 
     @property
     def open(self) -> Sequence[int]:

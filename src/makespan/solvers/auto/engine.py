@@ -253,7 +253,7 @@ class _Run:
             threads=threads,
             seed=self._seed,
             hint=self._hint,
-            gives_up=None if outlook is None else lambda: outlook.hopeless,
+            gives_up=None if outlook is None else outlook.is_hopeless,
         )
 
     def _exact_later(self, threads: int) -> None:

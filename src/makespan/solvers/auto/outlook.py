@@ -27,8 +27,7 @@ class Outlook:
         self.began = board.seconds
         self.rises: list[tuple[float, int]] = []
 
-    @property
-    def hopeless(self) -> bool:
+    def is_hopeless(self) -> bool:
         """Whether to give up; asked again and again, for it notes how the bound rises."""
         board = self.board
         values, bound = board.values, board.bounds[0]

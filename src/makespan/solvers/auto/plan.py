@@ -115,8 +115,9 @@ class Plan:
             return replace(self, local_first=None, local=threads, exact=0, neighbourhood=0)
         if member == "exact" and features.provable:
             return replace(
-                self, local_first=0.0, local=0, exact=threads, neighbourhood=0, exact_after=0.0
-            )
+                self, local_first=0.0, local=0, exact=threads, neighbourhood=0, exact_after=0.0,
+                exact_trial=None,
+            )  # fmt: skip
         if member == "neighbourhood":
             return replace(self, local_first=0.0, local=0, exact=0, neighbourhood=threads)
         return self
