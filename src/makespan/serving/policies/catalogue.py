@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from typing import Final
 
 from makespan.core.errors import OptionError
@@ -36,132 +36,155 @@ from makespan.serving.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a policy is made from: a load, and the engine that will serve it.
+
+    Attributes
+    ----------
+    cost
+        Step times of the engine; None: they are not known.
+    engine
+        Its settings; None: they are not known.
+    seed
+        Of what the policy draws.
+    """
+
+    workload: Workload
+    cost: StepCost | None = None
+    engine: EngineSettings | None = None
+    seed: int = 0
+
+    @property
+    def offload_time(self) -> int | None:
+        """Picoseconds to load a block from the second tier of the prefix cache; None: no tier."""
+        engine = self.engine
+        return engine.offload_time if engine and engine.offload_blocks else None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A policy that can be asked for by name.
 
     Attributes
     ----------
     make
-        Given the workload, step times and a seed, makes one for an engine.
+        Makes one for an engine.
     says
         What it does, in a line.
     oracle
         Whether it knows what no real engine can know.
-    offloading
-        Of a policy that asks what loading takes: given the workload, step times and the picoseconds
-        to load a block, makes one for an engine with a second tier of the prefix cache.
     """
 
     name: str
-    make: Callable[[Workload, StepCost | None, int], Policy]
+    make: Callable[[Given], Policy]
     says: str
     oracle: bool = False
-    offloading: Callable[[Workload, StepCost | None, int], Policy] | None = None
 
 
 POLICIES: Final = {
     entry.name: entry
     for entry in (
-        Entry("fcfs", lambda _w, _c, _s: Policy(), "first come, first served: vLLM's default"),
-        Entry("priority", lambda _w, _c, _s: Priority(), "the most urgent first, as in vLLM"),
-        Entry("edf", lambda w, _c, _s: EarliestDeadline(w), "the earliest deadline first"),
-        Entry("shortest-prompt", lambda _w, _c, _s: ShortestPrompt(), "the shortest prompt first"),
-        Entry("conservative", lambda _w, _c, _s: Conservative(), "admits what fits at the worst"),
-        Entry("aggressive", lambda _w, _c, _s: Aggressive(), "admits what fits now, leaving 1 %"),
+        Entry("fcfs", lambda _: Policy(), "first come, first served: vLLM's default"),
+        Entry("priority", lambda _: Priority(), "the most urgent first, as in vLLM"),
+        Entry("edf", lambda g: EarliestDeadline(g.workload), "the earliest deadline first"),
+        Entry("shortest-prompt", lambda _: ShortestPrompt(), "the shortest prompt first"),
+        Entry("conservative", lambda _: Conservative(), "admits what fits at the worst"),
+        Entry("aggressive", lambda _: Aggressive(), "admits what fits now, leaving 1 %"),
         Entry(
-            "past-future", lambda _w, _c, s: PastFuture(seed=s), "admits by sampled peaks of memory"
+            "past-future", lambda g: PastFuture(seed=g.seed), "admits by sampled peaks of memory"
         ),
         Entry(
             "sarathi",
-            lambda w, c, _s: Sarathi(c, target=tightest(w)) if c else Policy(),
+            lambda g: Sarathi(g.cost, target=tightest(g.workload)) if g.cost else Policy(),
             "chunks of prompts as large as the time between tokens that is asked for allows",
         ),
         Entry(
             "batchllm",
-            lambda w, _c, _s: BatchLLM(w),
+            lambda g: BatchLLM(g.workload),
             "an offline batch in groups with a prefix in common, admitted by memory",
         ),
         Entry(
             "prefix-sort",
-            lambda w, _c, _s: InOrder(ranks(lexicographic(workload_tree(w)))),
+            lambda g: InOrder(ranks(lexicographic(workload_tree(g.workload)))),
             "an offline batch sorted by its prompts",
         ),
         Entry(
             "prefix-tree",
-            lambda w, _c, _s: InOrder(ranks(depth_first(workload_tree(w)))),
+            lambda g: InOrder(ranks(depth_first(workload_tree(g.workload)))),
             "an offline batch along its prefix tree, the largest branch first",
         ),
         Entry(
             "continuum",
-            lambda w, c, _s: Continuum(w, c),
+            lambda g: Continuum(g.workload, g.cost, offload_time=g.offload_time),
             "keeps contexts of agents while waiting for them pays, programs in order of arrival",
-            offloading=lambda w, c, time: Continuum(w, c, offload_time=time),
         ),
         Entry(
             "program-fcfs",
-            lambda w, c, _s: Continuum(w, c, rule="never"),
+            lambda g: Continuum(g.workload, g.cost, rule="never"),
             "programs in order of arrival, keeping nothing",
         ),
         Entry(
             "hexgen-urgency",
-            lambda w, c, _s: hexgen.urgency(w, c),
+            lambda g: hexgen.urgency(g.workload, g.cost),
             "the call first that has used most of its share of its query's deadline",
         ),
-        Entry("edf-query", lambda w, _c, _s: QueryDeadline(w), "the query first that is due first"),
+        Entry(
+            "edf-query", lambda g: QueryDeadline(g.workload), "the query first that is due first"
+        ),
         Entry(
             "heft-rank",
-            lambda w, c, _s: hexgen.upward_rank(w, c),
+            lambda g: hexgen.upward_rank(g.workload, g.cost),
             "the call first behind which most work is expected",
         ),
         Entry(
             "least-slack-oracle",
-            lambda w, c, _s: hexgen.least_slack(w, c),
+            lambda g: hexgen.least_slack(g.workload, g.cost),
             "the query first with the least time to spare, knowing all calls and lengths",
             True,
         ),
         Entry(
             "jitserve",
-            lambda w, c, _s: jitserve.jitserve(w, c),
+            lambda g: jitserve.jitserve(g.workload, g.cost),
             "the batch by goodput per second of service, in frames",
         ),
         Entry(
             "jitserve-artifact",
-            lambda w, c, _s: jitserve.artifact(w, c),
+            lambda g: jitserve.artifact(g.workload, g.cost),
             "the same by the rewards of the authors' code",
         ),
-        Entry("sjf", lambda _w, _c, _s: ShortestPredicted(), "the shortest predicted output first"),
+        Entry("sjf", lambda _: ShortestPredicted(), "the shortest predicted output first"),
         Entry(
             "ltr",
-            lambda _w, _c, _s: LearnedRanks(),
+            lambda _: LearnedRanks(),
             "the same, preempting by it, who has waited long first",
         ),
-        Entry("autellix", lambda _w, _c, _s: Autellix(), "programs that got little service first"),
+        Entry("autellix", lambda _: Autellix(), "programs that got little service first"),
         Entry(
             "slos-serve",
-            lambda w, _c, _s: SlosServe(w),
+            lambda g: SlosServe(g.workload),
             "plans who can be in time; the others behind",
         ),
         Entry(
             "jitserve-oracle",
-            lambda w, c, _s: jitserve.oracle(w, c),
+            lambda g: jitserve.oracle(g.workload, g.cost),
             "JITServe knowing all lengths and tasks",
             True,
         ),
         Entry(
             "shortest-job-oracle",
-            lambda w, _c, _s: ShortestJob(w),
+            lambda g: ShortestJob(g.workload),
             "the shortest output first",
             True,
         ),
         Entry(
             "shortest-remaining-oracle",
-            lambda w, _c, _s: ShortestRemaining(w),
+            lambda g: ShortestRemaining(g.workload),
             "the shortest output first, preempting the longest",
             True,
         ),
         Entry(
             "true-lengths-oracle",
-            lambda w, _c, _s: TrueLengths(w),
+            lambda g: TrueLengths(g.workload),
             "admits what will fit, knowing all lengths",
             True,
         ),
@@ -183,10 +206,10 @@ def policy_maker(
     Parameters
     ----------
     cost
-        Step times; of several, each engine knows its own.
+        Step times; of several, each engine knows its own, in turn.
     settings
-        Of the engines, in turn, for policies that ask what loading from a second tier of the prefix
-        cache takes; none: there is no such tier.
+        Those of the engines, in turn; none: policies do not know of a second tier of the prefix
+        cache.
 
     Raises
     ------
@@ -196,14 +219,11 @@ def policy_maker(
     entry = POLICIES.get(name)
     if entry is None:
         raise OptionError(f"no policy is called {name!r}", hint=f"there are {', '.join(POLICIES)}")
-    costs = list(cost) if isinstance(cost, Sequence) else [cost]
-    made = count()
+    costs = cycle((cost if isinstance(cost, Sequence) else [cost]) or [None])
+    engines = cycle(settings or [None])
+    seeds = count(seed)
 
     def make() -> Policy:
-        k = next(made)
-        engine = settings[k % len(settings)] if settings else None
-        if entry.offloading and engine and engine.offload_blocks:
-            return entry.offloading(workload, costs[k % len(costs)], engine.offload_time)
-        return entry.make(workload, costs[k % len(costs)], seed + k)
+        return entry.make(Given(workload, next(costs), next(engines), next(seeds)))
 
     return make
