@@ -89,10 +89,10 @@ def test_the_oracle_keeps_for_the_pause_or_not_at_all() -> None:
     """It is told what is to come by the load, and by nobody else."""
     load = agents()
     policy = Continuum(load, COST, rule="oracle")
-    policy.delays.append(2.0)
+    policy.lifetime.delays.append(2.0)
     reload = COST.step(500, 1, 500, 500**2) / PICOSECONDS
-    assert policy.time_to_live(500, "bash", 1.9) == pytest.approx(1.9, abs=0.01)
-    assert policy.time_to_live(500, "bash", 2.0 + reload) == 0.0
+    assert policy.lifetime.seconds(500, "bash", 1.9) == pytest.approx(1.9, abs=0.01)
+    assert policy.lifetime.seconds(500, "bash", 2.0 + reload) == 0.0
     with pytest.raises(OptionError):
         Continuum(ToldByWorkload(load), COST, rule="oracle")
     stuck = agents(hang=0.1, hang_seconds=500.0)
@@ -174,14 +174,14 @@ def test_reload_is_the_faster_of_computing_anew_and_loading() -> None:
     load = agents()
     alone = Continuum(load, COST)
     anew = COST.step(500, 1, 500, 500**2) / PICOSECONDS
-    assert alone.reload(500, 16) == anew
+    assert alone.lifetime.reload(500, block_size=16) == anew
     for block, seconds in ((10**6, 32e-6), (10**12, anew)):
         policy = Continuum(load, COST, offload_time=block)
-        assert policy.reload(500, 16) == pytest.approx(seconds)
+        assert policy.lifetime.reload(500, block_size=16) == pytest.approx(seconds)
     told = Continuum(load, COST, offload_time=10**6)
     for policy in (alone, told):
-        policy.delays.append(1.0)
-    assert told.time_to_live(5000, "bash") < alone.time_to_live(5000, "bash")
+        policy.lifetime.delays.append(1.0)
+    assert told.lifetime.seconds(5000, "bash") < alone.lifetime.seconds(5000, "bash")
     with pytest.raises(OptionError, match="offload_time"):
         Continuum(load, COST, offload_time=-1)
 
@@ -193,4 +193,4 @@ def test_a_study_tells_what_its_engines_load() -> None:
     tier = replace(plain, offload_blocks=9, offload_time=5)
     make = policy_maker("continuum", load, COST, settings=[plain, tier])
     made = [make() for _ in range(3)]
-    assert [p.offload_time for p in made if isinstance(p, Continuum)] == [None, 5, None]
+    assert [p.lifetime.offload_time for p in made if isinstance(p, Continuum)] == [None, 5, None]

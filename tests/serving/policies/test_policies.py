@@ -197,8 +197,8 @@ def test_memoryfulness_is_a_correlation(turns: list[int]) -> None:
 def test_before_pauses_are_known_an_exponential_law_is_assumed() -> None:
     """Its optimum is the logarithm of the benefit in seconds, none below one second."""
     policy = Continuum(agents(0)["workload"])
-    policy.delays.append(5.0)
-    assert policy.time_to_live(100, "bash") == pytest.approx(np.log(5.0))
-    policy.delays.clear()
-    policy.delays.append(0.5)
-    assert policy.time_to_live(100, "bash") == 0.0
+    policy.lifetime.delays.append(5.0)
+    assert policy.lifetime.seconds(100, "bash") == pytest.approx(np.log(5.0))
+    policy.lifetime.delays.clear()
+    policy.lifetime.delays.append(0.5)
+    assert policy.lifetime.seconds(100, "bash") == 0.0

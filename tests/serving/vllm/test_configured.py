@@ -52,8 +52,8 @@ def test_everything_can_be_said() -> None:
     cost = {"floor": 5, "per_token": 2}
     kept, _ = policy_from({"policy": "continuum", "cost": cost}, CLOCK, "test")
     assert isinstance(kept, Continuum)
-    assert kept.cost is not None
-    assert kept.cost.step(10, 1, 10, 100) == 20
+    assert kept.lifetime.cost is not None
+    assert kept.lifetime.cost.step(10, 1, 10, 100) == 20
     assert isinstance(kept.told, LiveClients)
 
 
