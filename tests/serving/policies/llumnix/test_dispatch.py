@@ -64,11 +64,12 @@ def test_the_router_knows_classes_by_priority() -> None:
     crowd = fleet([[Load(160, 1, priority=-1)], [Load(160, 1)], []], total=800)
     crowd.requests[7] = Load(10, priority=-1)
     crowd.requests[8] = Load(10)
-    crowd.off = [2]
-    assert Llumnix(urgent=-1).route(7, crowd) == 0
-    assert Llumnix(urgent=-1).route(8, crowd) == 1
-    crowd.off = []
-    assert Llumnix(urgent=-1).route(8, crowd) == 2
+    for request, off, chosen in ((7, [2], 0), (8, [2], 1), (8, [], 2)):
+        router = Llumnix(urgent=-1)
+        for before in (0, 1):
+            router.route(before, crowd)
+        crowd.off = off
+        assert router.route(request, crowd) == chosen
 
 
 def test_old_reports_are_used_as_long_as_told() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from makespan.core.errors import OptionError
-from makespan.serving.policies.llumnix import usage
-from makespan.serving.policies.llumnix.usage import Measure, Report, Urgent, report
+from makespan.serving.policies.llumnix.usage import Measure, Report, report
 from tests.serving.policies.llumnix.fakes import Load, fleet, told
 
 MEASURES = [Measure(demand) for demand in ("head", "all", "all-as-one")]
@@ -104,27 +102,25 @@ def test_a_report_counts_what_is_there() -> None:
         [[Load(32, 17), Load(16, 1, priority=-1)]],
         [[Load(40, 8, preemptions=1), Load(16)]],
     )
-    one = report(crowd.engines[0], urgent=Urgent(-1))
+    one = report(crowd.engines[0], urgent={1, 7})
     assert (one.running, one.waiting, one.free) == (2, 2, 100 - 3 - 1)
     assert (one.head, one.queued) == (3.0, 4.0)
     assert (one.urgent, one.preempted) == (1, 1)
     assert report(crowd.engines[0]).urgent == 0
 
 
-@given(st.lists(st.lists(st.integers(-3, 3), min_size=1, max_size=6), min_size=1, max_size=8))
-def test_the_urgent_are_counted_by_their_priorities(fleets: list[list[int]]) -> None:
-    """Whoever was asked about before, and though numbers are given out anew and few are known."""
-    urgent = Urgent(0)
-    with patch.object(usage, "_KNOWN", 4):
-        for priorities in fleets:
-            engine = fleet([[Load(8, priority=one) for one in priorities]]).engines[0]
-            for request in range(0, len(priorities), 2):
-                assert urgent.arrives(request, engine) == (priorities[request] <= 0)
-            known = engine.running()[::2]
-            assert urgent.count(known, engine) == sum(one <= 0 for one in priorities[::2])
-            for request in engine.running():
-                urgent.arrives(request, engine)
-            assert report(engine, urgent=urgent).urgent == sum(one <= 0 for one in priorities)
+@given(
+    st.lists(st.booleans(), max_size=6), st.lists(st.booleans(), max_size=6), st.sets(st.integers())
+)
+def test_the_urgent_are_counted_where_they_are(
+    batch: list[bool], queue: list[bool], elsewhere: set[int]
+) -> None:
+    """In the batch and in the queue, and none that is at another engine."""
+    engine = fleet([[Load(8) for _ in batch]], [[Load(8) for _ in queue]]).engines[0]
+    here = [r for r, presses in enumerate([*batch, *queue]) if presses]
+    others = {r for r in elsewhere if not 0 <= r < len(batch) + len(queue)}
+    assert report(engine, urgent={*here, *others}).urgent == len(here)
+    assert report(engine).urgent == 0
 
 
 def test_options_out_of_range_are_refused() -> None:

@@ -15,7 +15,7 @@ from makespan.serving.policies.llumnix.choice import (
 from makespan.serving.policies.llumnix.dispatch import Dispatch
 from makespan.serving.policies.llumnix.pairing import Pair, Pairing, carried, handed, joined
 from makespan.serving.policies.llumnix.scaling import AutoScaling
-from makespan.serving.policies.llumnix.usage import Report, Urgent, report, reports
+from makespan.serving.policies.llumnix.usage import Report, report, reports
 from makespan.serving.policy import EngineView, FleetView, Move, Router, Scaling
 from makespan.serving.workload import PICOSECONDS
 
@@ -69,14 +69,17 @@ class Llumnix(Router):
         self.dispatch = dispatch or Dispatch()
         self.pairing, self.scaling = pairing, scaling
         self.choice, self.refresh = choice, refresh
-        self.urgent = None if urgent is None else Urgent(urgent)
+        self.urgent = urgent
         self.pinned = urgent if pinned else None
         self.poll = poll if pairing or scaling else None
+        self._pressing: set[int] = set()  # urgent ones that were dispatched
         self._told: dict[int, tuple[int, Report]] = {}
 
     def route(self, request: int, fleet: FleetView) -> int:
         """See :meth:`Router.route`."""
-        presses = self._presses(request, fleet.engines[0])
+        presses = self.urgent is not None and fleet.engines[0].priority(request) <= self.urgent
+        if presses:
+            self._pressing.add(request)
         told = [self._report(fleet, i) for i in fleet.open]
         return self.dispatch.choose(told, urgent=presses)
 
@@ -84,7 +87,8 @@ class Llumnix(Router):
         """See :meth:`Router.migrate`."""
         if self.pairing is None:
             return ()
-        told, moving, engines = reports(fleet, urgent=self.urgent), set(fleet.moving), fleet.engines
+        told, moving = reports(fleet, urgent=self._pressing), set(fleet.moving)
+        engines = fleet.engines
         moves = self._emptied(fleet, told, moving)
         moving.update(move.request for move in moves)
         pairs = self.pairing.pairs(
@@ -98,11 +102,7 @@ class Llumnix(Router):
         """See :meth:`Router.scale`."""
         if self.scaling is None:
             return None
-        return self.scaling.decide(fleet, reports(fleet, urgent=self.urgent))
-
-    def _presses(self, request: int, engine: EngineView) -> bool:
-        """Whether a request that is to be dispatched is of high priority."""
-        return self.urgent is not None and self.urgent.arrives(request, engine)
+        return self.scaling.decide(fleet, reports(fleet, urgent=self._pressing))
 
     def _report(self, fleet: FleetView, index: int) -> Report:
         """What dispatch knows of an engine."""
@@ -110,7 +110,7 @@ class Llumnix(Router):
             time, told = self._told.get(index, (-self.refresh, None))
             if told is not None and fleet.now < time + self.refresh:
                 return told
-        told = report(fleet.engines[index], urgent=self.urgent)
+        told = report(fleet.engines[index], urgent=self._pressing)
         if self.refresh:
             self._told[index] = fleet.now, told
         return told
@@ -126,7 +126,7 @@ class Llumnix(Router):
             for request in engine.waiting():
                 if request not in moving:
                     target = self.dispatch.choose(
-                        list(there.values()), urgent=self._presses(request, engine)
+                        list(there.values()), urgent=request in self._pressing
                     )
                     blocks = length(request, engine) / engine.block_size
                     there[target] = joined(there[target], blocks)

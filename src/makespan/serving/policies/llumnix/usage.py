@@ -14,7 +14,6 @@ Freeness is what usage leaves of the memory, per request of the batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -27,8 +26,10 @@ Demand = Literal["head", "all", "all-as-one"]
 TARGET_TOKENS: Final = 1_600
 """Tokens of real load that an engine with urgent requests is kept at [artifact]."""
 
-_KNOWN: Final = 65_536
-"""Requests of which it is remembered whether they are urgent; then all are asked about anew."""
+Ids = set[int] | frozenset[int]
+"""Numbers of requests."""
+
+_NOBODY: Final[Ids] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,57 +69,21 @@ class Report:
     draining: bool = False
 
 
-class Urgent:
-    """Which requests are of high priority: each is asked about once, not at every report.
-
-    Parameters
-    ----------
-    most
-        The largest priority number of those that are.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._known: set[int] = set()
-        self._urgent: set[int] = set()
-
-    def arrives(self, request: int, engine: EngineView) -> bool:
-        """Whether a request that is to be dispatched is urgent, whatever had its number before."""
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-            self._urgent.clear()
-        self._urgent.discard(request)
-        self._ask((request,), engine)
-        return request in self._urgent
-
-    def count(self, requests: Sequence[int], engine: EngineView) -> int:
-        """How many of the requests are."""
-        if not self._known.issuperset(requests):
-            self._ask([r for r in requests if r not in self._known], engine)
-        return len(self._urgent.intersection(requests)) if self._urgent else 0
-
-    def _ask(self, requests: Sequence[int], engine: EngineView) -> None:
-        self._known.update(requests)
-        self._urgent.update(r for r in requests if engine.priority(r) <= self.most)
-
-
-def report(engine: EngineView, *, draining: bool = False, urgent: Urgent | None = None) -> Report:
-    """The report of an engine; O(queue), and O(batch) if there are urgent requests.
+def report(engine: EngineView, *, draining: bool = False, urgent: Ids = _NOBODY) -> Report:
+    """The report of an engine; O(batch + queue).
 
     Parameters
     ----------
     urgent
-        Tells which requests are urgent; None: none is.
+        Requests of high priority, here or elsewhere.
     """
     running, waiting, size = engine.running(), engine.waiting(), engine.block_size
     head = queued = 0.0
-    preempted = pressing = 0
+    preempted = 0
     if waiting:
         needs = [(engine.prompt(r) + engine.generated(r)) / size for r in waiting]
         head, queued = needs[0], math.fsum(needs)
         preempted = sum(engine.preemptions(r) > 0 for r in waiting)
-    if urgent is not None:
-        pressing = urgent.count(running, engine) + urgent.count(waiting, engine)
     return Report(
         engine=engine.index,
         total=engine.total_blocks,
@@ -128,13 +93,13 @@ def report(engine: EngineView, *, draining: bool = False, urgent: Urgent | None 
         waiting=len(waiting),
         head=head,
         queued=queued,
-        urgent=pressing,
+        urgent=len(urgent.intersection(running)) + len(urgent.intersection(waiting)),
         preempted=preempted,
         draining=draining,
     )
 
 
-def reports(fleet: FleetView, *, urgent: Urgent | None = None) -> list[Report]:
+def reports(fleet: FleetView, *, urgent: Ids = _NOBODY) -> list[Report]:
     """Reports of all engines that serve: those that take requests, then those to be emptied."""
     engines = fleet.engines
     return [report(engines[i], urgent=urgent) for i in fleet.open] + [
