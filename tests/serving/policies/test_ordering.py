@@ -9,7 +9,6 @@ import pytest
 
 from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.simulating import simulate_serving
-from makespan.serving.policies import ordering
 from makespan.serving.policies.hexgen.baselines import QueryDeadline
 from makespan.serving.policies.ordering import EarliestDeadline
 from makespan.serving.policies.told import ToldByWorkload
@@ -100,23 +99,3 @@ def test_engines_of_a_fleet_know_when_a_program_began_elsewhere() -> None:
     alone, told = EarliestDeadline(load), EarliestDeadline(ToldByWorkload(load))
     assert alone.begun == {7: 0}
     assert told.begun == {}
-
-
-def test_an_engine_forgets_the_oldest_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server runs for months; what a load has told is kept."""
-    monkeypatch.setattr(ordering, "_MOST_PROGRAMS", 3)
-    n = 9
-    load = Workload(
-        "many",
-        np.arange(n) * PICOSECONDS,
-        np.full(n, 4),
-        np.ones(n, dtype=np.int64),
-        program=np.arange(n),
-        slo=np.zeros(n, dtype=np.int64),
-        slos=(Slo("program", deadline=8 * PICOSECONDS),),
-    )
-    heard, told = EarliestDeadline(ToldByWorkload(load)), EarliestDeadline(load)
-    served(load, lambda _: heard)
-    served(load, lambda _: told)
-    assert list(heard.begun) == [6, 7, 8]
-    assert list(told.begun) == list(range(n))

@@ -25,6 +25,8 @@ class Conservative(Policy):
     name = "conservative"
 
     def __init__(self, cap: int | None = None) -> None:
+        if cap is not None and cap < 1:
+            raise OptionError(f"cap is {cap}", hint="at least one token, or leave it out")
         self.cap = cap
 
     def admit(self, request: int, engine: EngineView) -> bool:

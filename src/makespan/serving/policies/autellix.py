@@ -14,13 +14,12 @@ from typing import Final
 
 from makespan.core.errors import OptionError
 from makespan.serving.policies.preempting import outranked
+from makespan.serving.policies.remembering import make_room
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS
 
 QUANTUM: Final = 400
 """Tokens of service between two queues."""
-
-_SWAPS: Final = 8
 
 
 class Autellix(Policy):
@@ -41,7 +40,10 @@ class Autellix(Policy):
 
     def __init__(self, *, quantum: int = QUANTUM, queues: int = 16, every: float = 0.3) -> None:
         if min(quantum, queues) < 1 or not every > 0:
-            raise OptionError(f"{queues} queues of {quantum} tokens, a look every {every} s")
+            raise OptionError(
+                f"{queues} queues of {quantum} tokens, a look every {every} s",
+                hint="at least one queue, one token and a time above 0",
+            )
         self.quantum, self.queues, self.every = quantum, queues, round(every * PICOSECONDS)
         self.attained: dict[int, int] = {}
         self.next = 0
@@ -62,7 +64,7 @@ class Autellix(Policy):
             return ()
         self.next = engine.now + self.every
         key = {r: self.level(r, engine) for r in (*engine.running(), *engine.waiting())}
-        return outranked(engine, key.__getitem__, _SWAPS, window=self.window)
+        return outranked(engine, key.__getitem__, window=self.window)
 
     def wake(self, engine: EngineView) -> int | None:
         """See :meth:`Policy.wake`."""
@@ -73,4 +75,5 @@ class Autellix(Policy):
         program = engine.program(request)
         if program >= 0:
             length = engine.generated(request)
+            make_room(self.attained, program)
             self.attained[program] = self.attained.get(program, 0) + length

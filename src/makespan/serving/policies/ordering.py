@@ -7,14 +7,13 @@ from typing import Final
 
 import numpy as np
 
+from makespan.serving.policies.remembering import make_room
 from makespan.serving.policies.told import Told
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import TIME_LIMIT, Workload
 
 _LATEST: Final = 2 * TIME_LIMIT
-
-_MOST_PROGRAMS: Final = 1 << 17
-"""Programs whose beginnings a live engine remembers; then it forgets the oldest."""
+"""Picoseconds allowed where nothing is asked for: due after all for which something is."""
 
 
 class ByKey(Policy):
@@ -75,8 +74,8 @@ class EarliestDeadline(Policy):
         """See :meth:`Policy.arrived`."""
         program = engine.program(request)
         if program >= 0 and program not in self.begun:
-            if not self.known and len(self.begun) >= _MOST_PROGRAMS:
-                del self.begun[next(iter(self.begun))]
+            if not self.known:
+                make_room(self.begun, program)
             self.begun[program] = engine.arrival(request)
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:

@@ -68,8 +68,14 @@ class PastFuture(Policy):
         if min(history, every, lists) < 1 or not 0.0 <= reserve < 1.0:
             raise OptionError(
                 f"history is {history}, reserve {reserve}, every {every}, lists {lists}",
-                hint="remember at least one output and keep a share from 0 to below 1",
+                hint="a share from 0 to below 1 to keep free, and at least one of the others",
             )
+        if any(length is not None and length < 1 for length in (initial, cap)):
+            raise OptionError(
+                f"initial is {initial}, cap {cap}", hint="at least one token, or leave them out"
+            )
+        if resume not in ("conditional", "new"):
+            raise OptionError(f"resume is {resume!r}", hint="conditional or new")
         self.every, self.asked, self.lists = every, 0, lists
         self.reserve, self.cap, self.blocks, self.resume = reserve, cap, blocks, resume
         self.initial, self.history = initial, history

@@ -10,15 +10,12 @@ the same way. How long is too long, and how often it preempts, is inferred.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from makespan.core.errors import OptionError
 from makespan.serving.policies.jitserve.lengths import Bounds, PastLengths
 from makespan.serving.policies.preempting import outranked
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS
-
-_SWAPS: Final = 8
 
 
 class ShortestPredicted(Policy):
@@ -70,7 +67,9 @@ class LearnedRanks(ShortestPredicted):
     ) -> None:
         super().__init__(lengths)
         if not (every > 0 and patience > 0):
-            raise OptionError(f"a look every {every} s, patience of {patience} s")
+            raise OptionError(
+                f"a look every {every} s, patience of {patience} s", hint="give times above 0"
+            )
         self.every, self.patience = round(every * PICOSECONDS), round(patience * PICOSECONDS)
         self.next = 0
         self.favoured: set[int] = set()
@@ -97,7 +96,7 @@ class LearnedRanks(ShortestPredicted):
         for request in engine.running():
             self.since.pop(request, None)
         key = {r: self.rank(r, engine) for r in (*engine.running(), *engine.waiting())}
-        return outranked(engine, key.__getitem__, _SWAPS, window=self.window)
+        return outranked(engine, key.__getitem__, window=self.window)
 
     def wake(self, engine: EngineView) -> int | None:
         """See :meth:`Policy.wake`."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from makespan.serving.policy import EngineView
 
+MOST: Final = 8
+"""Victims at a time; ours."""
+
 
 def outranked(
-    engine: EngineView, key: Callable[[int], Any], most: int, *, window: int = 256
+    engine: EngineView, key: Callable[[int], Any], *, window: int, most: int = MOST
 ) -> list[int]:
     """Running requests whose place or memory a waiting one of a smaller key needs, worst first.
 
@@ -17,10 +20,10 @@ def outranked(
     ----------
     key
         The rank of a request; the smaller, the sooner.
-    most
-        Victims at a time.
     window
         Requests from the head of the queue that are looked at.
+    most
+        Victims at a time.
     """
     running = list(engine.running())
     size = engine.block_size

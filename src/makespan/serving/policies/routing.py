@@ -41,6 +41,10 @@ class LoadAware(Router):
         ``memory``: share of the memory that running requests hold and waiting ones need [paper;
         artifact, dispatch strategy "block"]. ``freeness``: that of Llumnix with all of the queue
         [artifact, what its scripts run as INFaaS++].
+    scaling
+        Decides when engines are switched on and off; None: they stay.
+    poll
+        Picoseconds between two times that it is asked.
     """
 
     name = "load-aware"
@@ -54,6 +58,8 @@ class LoadAware(Router):
     ) -> None:
         if load not in ("memory", "freeness"):
             raise OptionError(f"load is {load!r}", hint="memory or freeness")
+        if poll < 1:
+            raise OptionError(f"poll is {poll} ps", hint="at least 1")
         self.load, self.scaling = load, scaling
         self.measure = Measure("all")
         self.poll = poll if scaling else None

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from makespan.core.errors import OptionError
 from makespan.serving.policies.jitserve.lengths import Bounds, PastLengths
 from makespan.serving.policies.jitserve.targets import targets
+from makespan.serving.policies.remembering import make_room
 from makespan.serving.policies.told import Told
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS, Workload
@@ -59,7 +60,10 @@ class SlosServe(Policy):
         every: float = 0.3,
     ) -> None:
         if not (step > 0 and planned >= 1 and every > 0):
-            raise OptionError(f"steps of {step} s, {planned} planned, every {every} s")
+            raise OptionError(
+                f"steps of {step} s, {planned} requests planned every {every} s",
+                hint="times above 0, and at least one request",
+            )
         self.lengths = lengths or Bounds(PastLengths(), level=None)
         self.step, self.planned, self.every = step, planned, round(every * PICOSECONDS)
         self.targets = targets(told)
@@ -69,8 +73,10 @@ class SlosServe(Policy):
 
     def arrived(self, request: int, engine: EngineView) -> None:
         """See :meth:`Policy.arrived`; deadlines of programs count from their first call."""
-        if engine.program(request) >= 0:
-            self.begun.setdefault(engine.program(request), engine.arrival(request))
+        program = engine.program(request)
+        if program >= 0 and program not in self.begun:
+            make_room(self.begun, program)
+            self.begun[program] = engine.arrival(request)
 
     def order(self, waiting: Sequence[int], engine: EngineView) -> Sequence[int]:
         """See :meth:`Policy.order`; accepted ones by when they are due, the rest by arrival."""
@@ -93,6 +99,7 @@ class SlosServe(Policy):
         self.lengths.finished(request, engine)
 
     def _plan(self, waiting: Sequence[int], engine: EngineView) -> None:
+        """Choose whom of the earliest due to accept."""
         now = engine.now / PICOSECONDS
         budget, places = engine.max_num_batched_tokens, engine.max_num_seqs
 

@@ -10,6 +10,7 @@ from typing import Final
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.policies.continuum.lifetime import Lifetime, Rule
+from makespan.serving.policies.remembering import make_room
 from makespan.serving.policies.told import Told, ToldByWorkload
 from makespan.serving.policy import EngineView, Policy
 from makespan.serving.workload import PICOSECONDS, Workload
@@ -196,6 +197,7 @@ class Continuum(Policy):
         if index < 0:
             return None
         if index not in self.programs:
+            make_room(self.programs, index)
             self.programs[index] = _Program(engine.arrival(request))
         return self.programs[index]
 
@@ -204,8 +206,8 @@ class Continuum(Policy):
         alive = set()
         blocks = 0
         for index in self.keeping:
-            program = self.programs[index]
-            if program.until is not None and program.until > now:
+            program = self.programs.get(index)
+            if program and program.until is not None and program.until > now:
                 alive.add(index)
                 blocks += program.blocks
         self.keeping = alive

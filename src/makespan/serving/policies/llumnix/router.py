@@ -65,7 +65,10 @@ class Llumnix(Router):
                 f"choice of requests to move is {choice!r}", hint=f"one of {', '.join(CHOICES)}"
             )
         if poll < 1 or refresh < 0:
-            raise OptionError(f"poll is {poll} ps, refresh {refresh} ps", hint="0 or more")
+            raise OptionError(
+                f"poll is {poll} ps, refresh {refresh} ps",
+                hint="poll is at least 1, refresh at least 0",
+            )
         self.dispatch = dispatch or Dispatch()
         self.pairing, self.scaling = pairing, scaling
         self.choice, self.refresh = choice, refresh
