@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -138,6 +139,25 @@ def test_goals_in_words() -> None:
     load, _ = one_by_one(3, ttft=2.0)
     assert Goal.parse("tpot:p50=0.1").says(load) == "p50 of tpot <= 0.1 s"
     assert "ttft <= 2 s" in Goal().says(load)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("ttft", "is no goal"),
+        ("ttft:99=2", "is no goal"),
+        ("ttft:p99", "is no goal"),
+        ("1.5", "a share of 1.5"),
+        ("p99:p99=2", "no latency is called 'p99' (there are ttft"),
+        ("ttft:p99=0", "ttft below 0.0 s"),
+    ],
+)
+def test_what_is_wrong_with_a_goal_is_told(text: str, part: str) -> None:
+    """Its form, its share, its latency or its bound."""
+    with pytest.raises(OptionError, match=re.escape(part)):
+        Goal.parse(text)
+    with pytest.raises(OptionError, match="name one of ttft"):
+        Goal(0.9, None, 2.0)
 
 
 @given(st.text(alphabet="0123456789.-:=ptfequdnai ", max_size=16))

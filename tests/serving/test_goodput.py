@@ -14,7 +14,8 @@ from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.goodput import is_chat, token_goodput, token_times
 from makespan.serving.policies.jitserve.policy import JitServe
-from makespan.serving.settings import EngineSettings
+from makespan.serving.policy import FleetView, Move, Router
+from makespan.serving.settings import EngineSettings, Migration
 from makespan.serving.workload import PICOSECONDS, Slo, Workload
 
 TICK = 10**9
@@ -81,6 +82,35 @@ def test_what_is_needed_is_asked_for() -> None:
     assert is_chat(Slo("gap", gap=1))
     assert not is_chat(Slo("both", ttft=1, deadline=1))
     assert not is_chat(Slo("none"))
+
+
+class Restless(Router):
+    """Sends everything to the first engine, and has who is first in a batch moved all the time."""
+
+    poll = 35 * TICK
+
+    def route(self, request: int, fleet: FleetView) -> int:
+        """See the base class."""
+        return 0
+
+    def migrate(self, fleet: FleetView) -> list[Move]:
+        """See the base class."""
+        return [Move(r, 1 - engine.index) for engine in fleet.engines for r in engine.running()[:1]]
+
+
+def test_who_moves_takes_its_tokens_along() -> None:
+    """Those it got at each engine count when it got them there."""
+    load = chats([40, 30], slo=Slo("chat", ttft=15 * TICK, tpot=20 * TICK))
+    record = simulate_serving(
+        load, [EngineSettings(50)] * 2, COST, router=Restless(), migration=Migration(TICK),
+        events=True, timeline=True,
+    )  # fmt: skip
+    assert record.counters["moves"] > 1
+    for r, times in token_times(record, np.ones(2, dtype=np.bool_)):
+        assert len(times) == load.output[r]
+        assert (times[0], times[-1]) == (record.first[r], record.last[r])
+        assert (np.diff(times) > 0).all()
+        assert np.diff(times).max() == record.gap[r]
 
 
 @settings(max_examples=40, deadline=None)

@@ -26,17 +26,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from makespan.core.errors import OptionError
+from makespan.core.vocabulary import BoolArray
 from makespan.serving.cost.step import StepCost
 from makespan.serving.record import Record
 from makespan.serving.service import attained, terms
 from makespan.serving.settings import EngineSettings
 from makespan.serving.study import Arm, at_rate, compare, fleet_drain_rate, fleet_of
 from makespan.serving.workload import PICOSECONDS, Workload
-
-BoolArray = npt.NDArray[np.bool_]
 
 BOUNDED: Final = ("ttft", "tpot", "e2e", "queued")
 """Latencies that a goal may bound."""
@@ -76,17 +74,24 @@ class Goal:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.share <= 1.0:
-            raise OptionError(f"a share of {self.share} of requests", hint="such as 0.95")
+            raise OptionError(
+                f"a share of {self.share} of requests", hint="above 0 and at most 1, such as 0.95"
+            )
         if self.metric is None:
             if self.bound is not None:
-                raise OptionError("a bound without the name of a latency")
+                raise OptionError(
+                    f"a bound of {self.bound} s without the name of a latency",
+                    hint=f"name one of {', '.join(BOUNDED)}",
+                )
             return
         if self.metric not in BOUNDED:
             raise OptionError(
                 f"no latency is called {self.metric!r}", hint=f"there are {', '.join(BOUNDED)}"
             )
         if self.bound is None or not 0.0 < self.bound < 1e6:
-            raise OptionError(f"{self.metric} below {self.bound} s", hint="give a positive number")
+            raise OptionError(
+                f"{self.metric} below {self.bound} s", hint="above 0 and below 1,000,000 s"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Goal:
@@ -95,21 +100,22 @@ class Goal:
         Raises
         ------
         OptionError
-            If it is neither.
+            If it is neither, or what it asks for is out of range.
         """
         metric, colon, rest = text.partition(":")
+        percentile, _, bound = rest.partition("=")
         try:
-            if not colon:
-                return cls(float(text))
-            percentile, _, bound = rest.partition("=")
-            if not percentile.startswith("p"):
+            if colon and not percentile.startswith("p"):
                 raise ValueError
-            return cls(float(percentile[1:]) / 100, metric, float(bound))
-        except ValueError as error:
+            share, limit = (
+                (float(percentile[1:]) / 100, float(bound)) if colon else (float(text), None)
+            )
+        except ValueError:
             raise OptionError(
                 f"{text!r} is no goal",
                 hint="such as 0.95 for the share of requests, or ttft:p99=2 for a percentile",
-            ) from error
+            ) from None
+        return cls(share, metric if colon else None, limit)
 
     def met(self, record: Record) -> BoolArray:
         """(n,) which requests get what is asked for; one that did not finish does not."""
@@ -220,12 +226,14 @@ def find_capacity(
 
     Parameters
     ----------
+    settings, cost, instances
+        Of each engine of a mixed fleet, or of all, and so many of each.
+    router, seed
+        Name of the router, and the seed of all policies and of the router.
     warm_up
         Part of the load, from its beginning, that is not counted.
     tolerance
         Relative width of the last bracket.
-    settings, cost, instances
-        Of each engine of a mixed fleet, or of all, and so many of each.
     start
         Requests per second to begin at; None: the rate at which the engines drain.
     on_point
@@ -238,11 +246,11 @@ def find_capacity(
     """
     goals = tuple(goals)
     if not goals:
-        raise OptionError("a search for a capacity without a goal")
+        raise OptionError("a search for a capacity without a goal", hint="such as Goal(0.95)")
     if not 0.0 <= warm_up < 1.0:
-        raise OptionError(f"a warm-up of {warm_up}", hint="give a share below 1 of the load")
+        raise OptionError(f"a warm-up of {warm_up}", hint="a share of the load, from 0 to below 1")
     if not 0.0 < tolerance <= 1.0:
-        raise OptionError(f"a tolerance of {tolerance}", hint="such as 0.01")
+        raise OptionError(f"a tolerance of {tolerance}", hint="above 0 and at most 1")
     if any(goal.metric is None for goal in goals) and not workload.slos:
         raise OptionError(
             "the load asks for nothing, so that every rate would do",
@@ -278,7 +286,7 @@ def find_capacity(
         cancelled = True
         low = max((p.rate for p in tried.values() if p.passed), default=0.0)
         failed = (p.rate for p in tried.values() if not p.passed and p.rate > low)
-        high = min(failed, default=float("inf"))
+        high = min(failed, default=np.inf)
     points = tuple(tried[rate] for rate in sorted(tried))
     return Capacity(policy, goals, low, high, points, warm_up, tolerance, cancelled)
 
@@ -291,15 +299,16 @@ def _point(rate: float, arm: Arm, goals: Sequence[Goal], warm_up: float) -> Poin
     shares, halves = [], []
     for goal in goals:
         met, counted = goal.met(record), goal.counted(record)
-
-        def share(a: int, b: int, met: BoolArray = met, counted: BoolArray = counted) -> float:
-            asked = counted[a:b]
-            return float(met[a:b][asked].mean()) if asked.any() else 1.0
-
-        shares.append(share(first, n))
-        halves.append((share(first, middle), share(middle, n)))
+        whole, early, late = slice(first, n), slice(first, middle), slice(middle, n)
+        shares.append(_share(met[whole], counted[whole]))
+        halves.append((_share(met[early], counted[early]), _share(met[late], counted[late])))
     passed = all(s >= g.share for s, g in zip(shares, goals, strict=True))
     return Point(rate, tuple(shares), tuple(halves), passed, arm.summary.goodput)
+
+
+def _share(met: BoolArray, counted: BoolArray) -> float:
+    """Part of the counted requests that get what is asked for; 1 of none."""
+    return float(met[counted].mean()) if counted.any() else 1.0
 
 
 def highest(passes: Callable[[float], bool], begin: float, tolerance: float) -> tuple[float, float]:

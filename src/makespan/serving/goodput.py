@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from makespan.core.errors import OptionError
-from makespan.core.vocabulary import IntArray
-from makespan.serving.record import Kind, Record
+from makespan.core.vocabulary import BoolArray, IntArray
+from makespan.serving.record import Events, Kind, Record
 from makespan.serving.service import attained
 from makespan.serving.workload import PICOSECONDS, Slo
 
@@ -28,6 +28,7 @@ DEFINITION: Final = (
 )
 
 _LATEST: Final = 1 << 61
+"""Picoseconds that stand for no target; a due date of it and a time stay in int64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ def token_goodput(record: Record) -> TokenGoodput:
 
 
 def _in_time(times: IntArray, slo: Slo, sent: int) -> int:
+    """Tokens of a chat that were there when they were due."""
     tbt = slo.tpot if slo.tpot is not None else slo.gap
     if tbt is None:
         # Only the first token has a target: the others count with it.
@@ -133,35 +135,64 @@ def _in_time(times: IntArray, slo: Slo, sent: int) -> int:
     return int((times <= due).sum())
 
 
-def token_times(record: Record, wanted: np.ndarray) -> Iterator[tuple[int, IntArray]]:
-    """When each token was there, for the finished ones of the wanted requests (n,) of bool.
+class _Visit(NamedTuple):
+    """A time in the batch of an engine.
+
+    Attributes
+    ----------
+    anew
+        Whether it began without the memory of an earlier one, so that its first steps compute again
+        what was lost.
+    """
+
+    begin: int
+    end: int
+    engine: int
+    anew: bool
+
+
+def _visits(events: Events) -> dict[int, list[_Visit]]:
+    """Of each request its times in a batch that have ended, in order."""
+    found: dict[int, list[_Visit]] = {}
+    entered: dict[int, tuple[int, int]] = {}
+    lost: set[int] = set()
+    columns = (events.time, events.kind, events.request, events.instance)
+    for time, kind, r, engine in zip(*(column.tolist() for column in columns), strict=True):
+        if kind == Kind.ADMIT:
+            entered[r] = time, engine
+        elif r in entered:
+            begin, where = entered.pop(r)
+            found.setdefault(r, []).append(_Visit(begin, time, where, r in lost))
+            # Who moves takes its memory along.
+            (lost.add if kind == Kind.PREEMPT else lost.discard)(r)
+    return found
+
+
+def token_times(record: Record, wanted: BoolArray) -> Iterator[tuple[int, IntArray]]:
+    """When each token was there, for the finished ones of the wanted requests (n,).
 
     See :func:`token_goodput` for what is known and what is supposed.
+
+    Raises
+    ------
+    OptionError
+        If the record was made without its events, or without its timeline or log.
     """
     events = record.events
     if events is None:
         raise OptionError("the record has no events", hint="serve the load with events=True")
     ends = _step_ends(record)
-    stays: dict[int, list[tuple[int, int, int]]] = {}
-    entered: dict[int, tuple[int, int]] = {}
-    columns = (events.time, events.kind, events.request, events.instance)
-    for time, kind, r, engine in zip(*(column.tolist() for column in columns), strict=True):
-        if kind == Kind.ADMIT:
-            entered[r] = time, engine
-        elif r in entered and kind in (Kind.PREEMPT, Kind.FINISH):
-            begin, engine = entered.pop(r)
-            stays.setdefault(r, []).append((begin, time, engine))
+    visits = _visits(events)
     for r in np.flatnonzero(wanted & record.finished).tolist():
         first, output = int(record.first[r]), int(record.workload.output[r])
         parts = []
-        for begin, end, engine in stays.get(r, ()):
-            ticks = ends[engine]
-            a = np.searchsorted(ticks, max(begin, first - 1), side="right")
-            parts.append(ticks[a : np.searchsorted(ticks, end, side="right")])
-        resumed = [len(parts[0]) < 1] + [True] * (len(parts) - 1) if parts else []
+        for visit in visits.get(r, ()):
+            ticks = ends[visit.engine]
+            a = np.searchsorted(ticks, max(visit.begin, first - 1), side="right")
+            parts.append(ticks[a : np.searchsorted(ticks, visit.end, side="right")])
         extra = sum(map(len, parts)) - output
-        for k, again in enumerate(resumed):
-            if again and extra > 0:
+        for k, visit in enumerate(visits.get(r, ())):
+            if visit.anew and extra > 0:
                 cut = min(extra, len(parts[k]))
                 parts[k], extra = parts[k][cut:], extra - cut
         times = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -18,7 +18,6 @@ BLOCK_TIME: Final = 10**9
 LOADING: Final = 20 * PICOSECONDS
 """Picoseconds that an engine needs to start besides reading its weights: our assumption."""
 
-
 _MOST: Final = 2.0**60
 """Bytes, and bytes per second, that nothing has."""
 
@@ -38,7 +37,15 @@ def migration_of(settings: Sequence[EngineSettings], costs: Sequence[StepCost]) 
 
 
 def with_host_memory(settings: EngineSettings, cost: OperatorCost, size: float) -> EngineSettings:
-    """The engine with so many bytes at its host for what is preempted, over its host link."""
+    """The engine with so many bytes at its host for what is preempted, over its host link.
+
+    Less than a block is as if there were none: what is preempted is computed again.
+
+    Raises
+    ------
+    OptionError
+        If it is no number of bytes.
+    """
     blocks = _blocks_in(size, cost, settings.block_size)
     time = _copy_time(cost, settings.block_size)
     return replace(settings, swap_blocks=blocks, swap_time=time)
@@ -72,7 +79,8 @@ def with_offload(
     if bandwidth is not None:
         if not 0 < bandwidth < _MOST:
             raise OptionError(
-                f"what is offloaded is read at {bandwidth:g} bytes/s", hint="give a positive number"
+                f"what is offloaded is read at {bandwidth:g} bytes/s",
+                hint="give a positive number, below 2^60",
             )
         whole = cost.kernels.tp * _block_bytes(cost, settings.block_size)
         time = max(time, round(whole / bandwidth * PICOSECONDS))
@@ -82,7 +90,9 @@ def with_offload(
 def _blocks_in(size: float, cost: OperatorCost, block_size: int) -> int:
     """Blocks of all GPUs of an engine that so many bytes hold."""
     if not 0 <= size < _MOST:
-        raise OptionError(f"{size:g} bytes of memory at the host", hint="give a positive number")
+        raise OptionError(
+            f"{size:g} bytes of memory beside the device", hint="from 0 to below 2^60"
+        )
     return int(size / (cost.kernels.tp * _block_bytes(cost, block_size)))
 
 
@@ -93,6 +103,7 @@ def _block_bytes(cost: OperatorCost, block_size: int) -> float:
 
 
 def _copy_time(cost: OperatorCost, block_size: int) -> int:
+    """Picoseconds in which every GPU copies its part of a block over its host link."""
     size = _block_bytes(cost, block_size)
     return round(size / cost.kernels.device.host_link.value * PICOSECONDS)
 

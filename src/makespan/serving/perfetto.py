@@ -9,7 +9,7 @@ those that waited for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -77,52 +77,57 @@ def serving_perfetto(records: Mapping[str, Record], *, calibration: str = "") ->
 
 
 def _instances(record: Record) -> int:
-    highest = [int(record.instance.max())] if record.count else []
+    """How many instances the record names, one at least."""
+    highest = [0, int(record.instance.max(initial=-1))]
     if record.timeline is not None and len(record.timeline):
         highest.append(int(record.timeline.instance.max()))
     if record.events is not None and len(record.events):
         highest.append(int(record.events.instance.max()))
-    return max(highest, default=0) + 1 if max(highest, default=0) >= 0 else 1
+    return max(highest) + 1
 
 
-def _requests(record: Record, pid: int) -> Iterator[Event]:
-    waiting: list[Stay] = []
-    served: list[Stay] = []
+def _places(served: Sequence[Stay]) -> list[int]:
+    """Of each stay in a batch its place there; prefill and decode of one admission share it."""
     visits: list[tuple[int, int, int]] = []
     visit: list[int] = []
-    for stay in stays(record):
-        if stay.phase.waits:
-            waiting.append(stay)
-            continue
-        before = served[-1] if served else None
-        # Prefill and decode of one admission share a place in the batch.
-        goes_on = (
+    before: Stay | None = None
+    for stay in served:
+        if (
             before is not None
+            and before.phase is Phase.PREFILL
             and (before.request, before.instance, before.end)
             == (stay.request, stay.instance, stay.begin)
-            and before.phase is Phase.PREFILL
-        )
-        if goes_on:
+        ):
             visits[-1] = (stay.instance, visits[-1][1], stay.end)
         else:
             visits.append((stay.instance, stay.begin, stay.end))
         visit.append(len(visits) - 1)
-        served.append(stay)
+        before = stay
     table = np.array(visits, dtype=np.int64).reshape(-1, 3)
-    lanes = pack_lanes(table[:, 0].astype(np.int32), table[:, 1], table[:, 2])
-    for i in sorted(set(table[:, 0].tolist())):
-        for lane in range(int(lanes[table[:, 0] == i].max()) + 1):
-            yield from thread(pid + i, lane + 1, f"place {lane + 1}")
+    lanes = pack_lanes(table[:, 0].astype(np.int32), table[:, 1], table[:, 2]).tolist()
+    return [lanes[k] for k in visit]
+
+
+def _requests(record: Record, pid: int) -> Iterator[Event]:
+    """Slices of those that run and of those that wait, and arrows to who waited for whom."""
+    waiting: list[Stay] = []
+    served: list[Stay] = []
+    for stay in stays(record):
+        (waiting if stay.phase.waits else served).append(stay)
+    places = _places(served)
+    for instance, place in sorted({(s.instance, p) for s, p in zip(served, places, strict=True)}):
+        yield from thread(pid + instance, place + 1, f"place {place + 1}")
     said = [_arguments(record, r) for r in range(record.count)]
     first: dict[int, tuple[int, int, float]] = {}
     last: dict[int, tuple[int, int, float]] = {}
-    for stay, k in zip(served, visit, strict=True):
-        where = pid + stay.instance, int(lanes[k]) + 1
+    for stay, place in zip(served, places, strict=True):
+        where = pid + stay.instance, place + 1
         name = f"{stay.phase.value} {stay.request}"
         event = interval(name, stay.phase.value, stay.begin, stay.end, *where, _SCALE)
         event["args"] = said[stay.request]
         yield event
         first.setdefault(stay.request, (*where, stay.begin))
+        # Arrows leave from the middle of a slice: its end may be the begin of another.
         last[stay.request] = (*where, (stay.begin + stay.end) / 2)
     for key, stay in enumerate(waiting):
         yield from track_slice(
@@ -143,6 +148,7 @@ def _requests(record: Record, pid: int) -> Iterator[Event]:
 
 
 def _arguments(record: Record, r: int) -> dict[str, Any]:
+    """What is shown of a request that is selected."""
     load = record.workload
     values: dict[str, Any] = {
         "request": r,

@@ -11,8 +11,11 @@ import numpy as np
 
 from makespan.serving.record import Kind, Record
 
-_LAST: Final = np.array([1, 0, 2, 2, 0])
-"""Order of the kinds of events at one instant."""
+_TURN: Final = np.array([1, 0, 2, 2, 0])
+"""By kind of event, which of a request's at one instant comes first.
+
+It leaves an instance before it joins another, and ends last.
+"""
 
 
 class Phase(str, Enum):
@@ -29,7 +32,10 @@ class Phase(str, Enum):
     DECODE = "decode"
     """In the batch from its first token on."""
     RESUMED = "resumed"
-    """In the batch again after its first token: what it lost is computed anew, then it decodes."""
+    """In the batch again after its first token.
+
+    What it lost is computed anew, then it decodes; who has moved goes on decoding at once.
+    """
 
     @property
     def waits(self) -> bool:
@@ -59,8 +65,7 @@ def stays(record: Record) -> Iterator[Stay]:
         yield from _stays_by_times(record)
         return
     events = record.events
-    # At one instant a request leaves an instance before it joins another, and ends last.
-    order = np.lexsort((_LAST[events.kind], events.time, events.request))
+    order = np.lexsort((_TURN[events.kind], events.time, events.request))
     bounds = np.searchsorted(events.request[order], np.arange(record.count + 1)).tolist()
     columns = (events.time, events.kind, events.instance)
     rows = list(zip(*(column[order].tolist() for column in columns), strict=True))
@@ -75,6 +80,7 @@ def stays(record: Record) -> Iterator[Stay]:
 def _stays_by_events(
     r: int, sent: int, first: int, rows: list[tuple[int, int, int]], over: int
 ) -> Iterator[Stay]:
+    """Stays of request ``r`` by its events ``rows``: time, kind, instance."""
     since, phase, place = sent, Phase.QUEUED, 0
     running = resumed = False
     for time, kind, instance in rows:
@@ -108,6 +114,7 @@ def _run(r: int, place: int, begin: int, end: int, first: int, resumed: bool) ->
 
 
 def _stays_by_times(record: Record) -> Iterator[Stay]:
+    """Stays of requests of which only the first admission and the tokens are known."""
     over = _end(record)
     columns = (record.sent, record.admitted, record.first, record.last, record.instance)
     for r, (sent, admitted, first, last, place) in enumerate(
