@@ -3,7 +3,8 @@
 Two public collections of measured kernels were used, both under the MIT licence: Vidur
 (github.com/microsoft/vidur at 7d47513; A100, H100, A40; no attention) and LLMServingSim
 (github.com/casys-kaist/LLMServingSim at 5daddb2; RTX 4090, RTX PRO 6000). What neither measured is
-inferred from the nearest device that was, and marked so.
+inferred from the nearest device that was, and marked so. How GPUs without an NVLink switch reach
+each other is in :mod:`.links`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from makespan.serving.cost.hardware import (
     Hardware,
     Line,
 )
+from makespan.serving.cost.links import HOST_PCIE_3, HOST_PCIE_4, Ring, bridged
 from makespan.serving.cost.roofline import Roofline
 
 _DAY: Final = "2026-11-26"
@@ -117,18 +119,16 @@ _LINK_H100 = _all_reduce("h100", "h100_dgx", (
     (8, 3.051e-5, 5.025e-12, 994, 0.0539, 0.1049)))  # fmt: skip
 
 
-def _ring(device: str, bandwidth: float, hop: float, why: str) -> tuple[tuple[int, Line], ...]:
-    """All-reduces that go round a ring of GPUs twice, each time in as many parts as there are."""
-    return tuple(
-        (n, Line(2 * (n - 1) * hop, 2 * (n - 1) / n / bandwidth, _inferred(
-            f"{device}-allreduce{n}", why)))
-        for n in (2, 4, 8)
-    )  # fmt: skip
-
-
 # Two of them in one server reach each other by PCIe alone, at a quarter of what the bus can do.
-_LINK_PRO = _ring("rtxpro6000", 16e9, 20e-6, (
-    f"{_SIM}: link_bw and link_latency of its validated RTXPRO6000 configurations"))  # fmt: skip
+_LINK_PRO = Ring(0.0, 20e-6, 16e9, (
+    f"{_SIM}: link_bw and link_latency of its validated RTXPRO6000 configurations"
+)).lines("rtxpro6000")  # fmt: skip
+_LINK_4090 = (
+    *HOST_PCIE_4.lines("rtx4090", (2, 4)),
+    (8, Line(4.250e-5, 1.206e-10, _fit(
+        "rtx4090-allreduce8", "blog.chlc.cc/p/rtx4090-gpudirect-p2p-unlocked: nccl-tests of 8 "
+        "RTX 4090, PCIe 4, no peer access, 64 bytes to 128 MiB", 44, 0.0990, 0.2870))),
+)  # fmt: skip
 
 
 # FlashAttention 3, the kernel for Hopper, packs the query heads that share a key whenever sequences
@@ -168,14 +168,16 @@ def _efficiency(
     return Efficiency(gemm, experts, attention, *small, sampling, all_reduce)
 
 
-def _unmeasured(device: str, fixed: float, compute: float, bandwidth: float) -> Efficiency:
+def _unmeasured(
+    device: str, fixed: float, compute: float, bandwidth: float, link: Ring = HOST_PCIE_4
+) -> Efficiency:
     why = "no public kernel times found; typical of devices of its class"
     gemm = Roofline(fixed, compute, 0.85, 1.5, _inferred(f"{device}-gemm", why))
     lines = tuple(
         Line(2e-6, 1.0 / (0.7 * bandwidth * 1e9), _inferred(f"{device}-{name}", why))
         for name in ("norm", "activation")
     )
-    return _efficiency(device, gemm, (lines[0], lines[1]))
+    return _efficiency(device, gemm, (lines[0], lines[1]), all_reduce=link.lines(device))
 
 
 def _spec(value: float, sheet: str) -> Figure:
@@ -221,15 +223,17 @@ _H200 = _efficiency(
      _like(_SMALL_H100[1], "h200-activation", 3350 / 4800, "H100, by bandwidth")),
     experts=_EXPERTS_H100, attention=_ATTENTION_HOPPER, all_reduce=_LINK_H100,
 )  # fmt: skip
+_A40 = _efficiency("a40", _GEMM_A40, _SMALL_A40, all_reduce=bridged("a40"))
 _A6000 = _efficiency(
     "a6000",
     Roofline(_GEMM_A40.fixed, _GEMM_A40.compute, _GEMM_A40.memory, _GEMM_A40.q, _inferred(
         "a6000-gemm", "as the A40, which has the same chip")),
     (_like(_SMALL_A40[0], "a6000-norm", 696 / 768, "A40, by bandwidth"),
      _like(_SMALL_A40[1], "a6000-activation", 696 / 768, "A40, by bandwidth")),
+    all_reduce=bridged("a6000"),
 )  # fmt: skip
 _RTX_4090 = _efficiency("rtx4090", _GEMM_4090, _SMALL_4090, attention=_ATTENTION_4090,
-                        sampling=_SAMPLING_4090)  # fmt: skip
+                        sampling=_SAMPLING_4090, all_reduce=_LINK_4090)  # fmt: skip
 _RTX_PRO = _efficiency(
     "rtxpro6000", _GEMM_PRO, _SMALL_PRO, experts=_EXPERTS_PRO, attention=_ATTENTION_PRO,
     sampling=_SAMPLING_PRO, all_reduce=_LINK_PRO,
@@ -247,8 +251,7 @@ DEVICES: Final[tuple[Hardware, ...]] = (
     _gpu("RTX-PRO-6000", 503.8, 1792, 96, 64, 0, 600, _RTX_PRO,
          "NVIDIA RTX PRO 6000 Blackwell data sheet",
          compute=Figure(503.8e12, "inferred", "cores and clock; no dense FP16 rate is published")),
-    _gpu("A40", 149.7, 696, 48, 32, 56.25, 300, _efficiency("a40", _GEMM_A40, _SMALL_A40),
-         "NVIDIA A40 data sheet"),
+    _gpu("A40", 149.7, 696, 48, 32, 56.25, 300, _A40, "NVIDIA A40 data sheet"),
     _gpu("RTX-A6000", 154.8, 768, 48, 32, 56.25, 300, _A6000,
          "NVIDIA RTX A6000 data sheet; its 309.7 TFLOPS are with sparsity"),
     _gpu("A10", 125, 600, 24, 32, 0, 150, _unmeasured("a10", 6e-6, 0.70, 600),
@@ -256,7 +259,7 @@ DEVICES: Final[tuple[Hardware, ...]] = (
     _gpu("A10G", 70, 600, 24, 32, 0, 300, _unmeasured("a10g", 6e-6, 0.95, 600),
          "AWS EC2 G5 and NVIDIA A10G data sheets",
          compute=Figure(70e12, "inferred", "sustained; the data sheet's peak is not held")),
-    _gpu("T4", 65, 320, 16, 16, 0, 70, _unmeasured("t4", 8e-6, 0.45, 320),
+    _gpu("T4", 65, 320, 16, 16, 0, 70, _unmeasured("t4", 8e-6, 0.45, 320, HOST_PCIE_3),
          "NVIDIA T4 data sheet; FP16, it has no BF16"),
     _cpu("Xeon-8259CL-8", 45, "8 cores of a g4dn.4xlarge reach 40 to 50 GB/s"),
     _cpu("EPYC-7R32-16", 56, "16 cores of a g5 instance at 3 to 4 GB/s each, at most about 100"),

@@ -21,6 +21,7 @@ from makespan.serving.cost.calibration.record import Calibration
 from makespan.serving.cost.calibration.tables import activation_bytes, norm_bytes
 from makespan.serving.cost.hardware import Efficiency, Hardware, Line
 from makespan.serving.cost.host import Host, padded
+from makespan.serving.cost.links import unmeasured
 from makespan.serving.cost.models import ModelShape
 from makespan.serving.cost.popularity import Popularity, uniform
 from makespan.serving.cost.roofline import gemm_bytes, gemm_flops
@@ -170,16 +171,7 @@ class Kernels:
 
     def all_reduce(self, workers: int) -> Line:
         """Seconds of an all-reduce by bytes of the message."""
-        found = dict(self.efficiency.all_reduce).get(workers)
-        if found is None:
-            link = self.device.gpu_link.value or self.device.host_link.value
-            if link <= 0:
-                raise OptionError(f"{self.device.name} has no link to other GPUs")
-            # A ring passes each byte 2 (n - 1) / n times, here at 70 % of the link.
-            slope = 2 * (workers - 1) / workers / (0.7 * link)
-            found = Line(3e-5, slope, Calibration(
-                f"{self.device.name}-allreduce{workers}", "inferred", "70 % of the link, a ring"
-            ))  # fmt: skip
+        found = dict(self.efficiency.all_reduce).get(workers) or unmeasured(self.device, workers)
         if self.all_reduce_fixed is None:
             return found
         return Line(self.all_reduce_fixed, found.slope, found.calibration)
