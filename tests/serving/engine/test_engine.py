@@ -46,7 +46,7 @@ def offloaded(engine: Instance, plain: PlainInstance) -> list[Hashable]:
         for j in reversed(range(stretch.low, stretch.high)):
             if own:
                 shared = engine.memory.pieces_blocks(len(engine.requests.chain[which]))
-                names.append(plain.name_of(which, shared + j))
+                names.append(plain.memory.name_of(which, shared + j))
             else:
                 names.append((which, j))
     return names
@@ -84,7 +84,7 @@ def same(case: dict[str, Any], policy: type[Policy], router: Callable[[], Router
         assert engine.swapping.free == other.host == other.settings.swap_blocks
         assert engine.swapping.blocks == other.swapped
         assert (engine.tier.loaded if engine.tier else 0) == other.loaded
-        assert offloaded(engine, other) == list(other.tier)
+        assert offloaded(engine, other) == list(other.memory.tier)
         assert engine.noted == other.noted
         assert sum(stretch[3] for stretch in engine.stretches or ()) == engine.steps
     for one, other_policy in zip(*made, strict=True):

@@ -16,7 +16,8 @@ from makespan.serving.engine.fleet import Fleet
 from makespan.serving.engine.instance import Instance
 from makespan.serving.engine.memory import Memory
 from makespan.serving.engine.plain import PlainInstance
-from makespan.serving.engine.plain_view import State
+from makespan.serving.engine.plain_memory import PlainMemory
+from makespan.serving.engine.plain_state import State
 from makespan.serving.engine.reference import Reference
 from makespan.serving.engine.requests import Requests
 from makespan.serving.policy import EngineView, FleetView, Move, Policy, Router, Scaling
@@ -24,7 +25,9 @@ from makespan.serving.settings import Elastic, EngineSettings, Migration
 from makespan.serving.workload import Workload
 
 ENGINES = pytest.mark.parametrize("kind", [Fleet, Reference])
-KNOWING = (Workload, Requests, State, Fleet, Reference, Instance, PlainInstance, Cohort, Memory)
+KNOWING = (
+    Workload, Requests, State, Fleet, Reference, Instance, PlainInstance, PlainMemory, Cohort, Memory
+)  # fmt: skip
 """What knows the lengths of outputs, or leads to it."""
 
 LEAVES = (int, float, str, bytes, types.ModuleType)

@@ -1,18 +1,16 @@
-"""One engine step by step and block by block, as plainly as it can be written.
+"""One engine step by step, as plainly as it can be written.
 
-Every block has a number, every step is carried out, every hook is asked at every step. It defines
-what :class:`~makespan.serving.engine.instance.Instance` must reproduce, and shares nothing with it
-but the vocabulary. O(batch) per step.
+Every step is carried out, every hook is asked at every step, and the memory is kept block by block
+(:mod:`.plain_memory`). It defines what :class:`~makespan.serving.engine.instance.Instance` must
+reproduce, and shares nothing with it but the vocabulary. O(batch) per step.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
-
 from makespan.serving.cost.step import StepCost
-from makespan.serving.engine.plain_content import name_of, own_names
-from makespan.serving.engine.plain_view import State, view_of
+from makespan.serving.engine.plain_memory import PlainMemory
+from makespan.serving.engine.plain_state import State
+from makespan.serving.engine.plain_view import view_of
 from makespan.serving.policy import Policy
 from makespan.serving.record import Kind
 from makespan.serving.settings import EngineSettings
@@ -25,7 +23,7 @@ class PlainInstance:
         self, index: int, state: State, settings: EngineSettings, cost: StepCost, policy: Policy
     ) -> None:
         self.index, self.state, self.settings, self.cost = index, state, settings, cost
-        self.policy, self.block_size = policy, settings.block_size
+        self.policy, self.memory = policy, PlainMemory(state, settings)
         self.now = self.steps = self.attended = 0
         self.batch: list[int] = []
         self.queue: list[int] = []
@@ -33,14 +31,9 @@ class PlainInstance:
         self.given: dict[int, int] = {}
         self.again: int | None = None
         self.pins: dict[int, int] = {}
-        self.idle: OrderedDict[int, None] = OrderedDict.fromkeys(range(settings.blocks))
-        self.references = [0] * settings.blocks
-        self.content: list[Hashable] = [None] * settings.blocks
-        self.places: dict[Hashable, list[int]] = {}
         self.decoding: set[int] = set()
         self.away: dict[int, int] = {}
         self.host, self.owed, self.swapped = settings.swap_blocks, 0, 0
-        self.tier: OrderedDict[Hashable, None] = OrderedDict()
         self.loaded = 0
         self.seats = 0
         self.incoming: list[int] = []
@@ -54,11 +47,7 @@ class PlainInstance:
     @property
     def longest(self) -> int:
         """Tokens of the longest sequence that the engine takes."""
-        return self.settings.blocks * self.block_size
-
-    def tokens(self, request: int) -> int:
-        """Tokens of the sequence so far."""
-        return int(self.state.prompt[request]) + self.state.generated[request]
+        return self.settings.blocks * self.settings.block_size
 
     def arrive(self, request: int) -> None:
         """A request joins the queue."""
@@ -67,70 +56,6 @@ class PlainInstance:
         else:
             self.queue.append(request)
             self.policy.arrived(request, self.view)
-
-    def name_of(self, request: int, block: int) -> Hashable:
-        """What a full block of the sequence contains."""
-        return name_of(self.state.workload, request, block, self.block_size)
-
-    def grow(self, request: int, tokens: int) -> None:
-        """Give a request blocks for more tokens, which fill them at once."""
-        state, table = self.state, self.state.table[request]
-        state.computed[request] += tokens
-        while len(table) * self.block_size < state.computed[request]:
-            table.append(self.hand_out())
-        if self.settings.enable_prefix_caching:
-            for j in range(state.computed[request] // self.block_size):
-                if self.content[table[j]] is None:
-                    self.content[table[j]] = self.name_of(request, j)
-                    self.places.setdefault(self.content[table[j]], []).append(table[j])
-
-    def hand_out(self) -> int:
-        """A block for somebody; what it contains is evicted."""
-        block, _ = self.idle.popitem(last=False)
-        if self.content[block] is not None:
-            self.offload(self.content[block])
-        self.forget(block)
-        self.references[block] = 1
-        return block
-
-    def offload(self, name: Hashable) -> None:
-        """What a block contains is the last to go from the tier, which may be too full."""
-        self.tier[name] = None
-        self.tier.move_to_end(name)
-        if len(self.tier) > self.settings.offload_blocks:
-            self.tier.popitem(last=False)
-
-    def load(self, request: int) -> int:
-        """Load what the tier has behind the blocks of a request, never its last token; tokens."""
-        names: list[Hashable] = []
-        begin, most = len(self.state.table[request]), (self.tokens(request) - 1) // self.block_size
-        while begin + len(names) < most:
-            name = self.name_of(request, begin + len(names))
-            if name not in self.tier:
-                break
-            names.append(name)
-        for name in reversed(names):
-            self.offload(name)
-        self.loaded += len(names)
-        self.owed += len(names) * self.settings.offload_time
-        self.grow(request, len(names) * self.block_size)
-        return len(names) * self.block_size
-
-    def forget(self, block: int) -> None:
-        """A block has no content any more."""
-        if self.content[block] is not None:
-            self.places[self.content[block]].remove(block)
-            self.content[block] = None
-
-    def release(self, request: int) -> None:
-        """Free the blocks of a request, the last first; those without content go to the front."""
-        for block in reversed(self.state.table[request]):
-            self.references[block] -= 1
-            if not self.references[block]:
-                self.idle[block] = None
-                if self.content[block] is None:
-                    self.idle.move_to_end(block, last=False)
-        self.state.table[request] = []
 
     def preempt(self, victim: int, planned: int) -> None:
         """Take the memory of a request, which returns to the head of the queue.
@@ -141,20 +66,15 @@ class PlainInstance:
         self.decoding.discard(victim)
         self.noted.append((self.now, Kind.PREEMPT, victim))
         computed = self.state.computed[victim] - planned
-        blocks = -(-computed // self.block_size)
+        blocks = self.memory.blocks_of(computed)
         if 0 < blocks <= self.host:
             self.away[victim] = computed
             self.host -= blocks
             self.swap(blocks)
-        self.release(victim)
+        self.memory.release(victim)
         self.state.computed[victim] = 0
         self.state.preemptions[victim] += 1
         self.queue.insert(0, victim)
-
-    def blocks_missing(self, request: int, tokens: int) -> int:
-        """Blocks that so many more tokens of a request need."""
-        total = -(-(self.state.computed[request] + tokens) // self.block_size)
-        return total - len(self.state.table[request])
 
     def schedule(self) -> None:
         """Launch one step; of an engine that plans ahead, as it was planned a step ago."""
@@ -166,7 +86,7 @@ class PlainInstance:
             self.seats -= places
             for request, kept in self.ending:
                 if not kept:
-                    self.release(request)
+                    self.memory.release(request)
             for request in self.fresh:
                 self.queue.append(request)
                 self.policy.arrived(request, self.view)
@@ -191,8 +111,8 @@ class PlainInstance:
         place = 0
         while place < len(self.batch) and budget > 0:
             request = self.batch[place]
-            tokens = min(self.tokens(request) - self.state.computed[request], budget)
-            while request in self.batch and self.blocks_missing(request, tokens) > len(self.idle):
+            tokens = min(self.state.tokens(request) - self.state.computed[request], budget)
+            while request in self.batch and self.memory.missing(request, tokens) > self.memory.free:
                 if self.give_up(request):
                     continue
                 victim = self.policy.victim(list(self.batch), self.view)
@@ -205,7 +125,7 @@ class PlainInstance:
             if request not in self.batch:
                 break
             plan[request] = tokens
-            self.grow(request, tokens)
+            self.memory.grow(request, tokens)
             budget -= tokens
             place += 1
         if not preempted:
@@ -235,77 +155,61 @@ class PlainInstance:
         self.swapped += blocks
         self.owed += blocks * self.settings.swap_time
 
+    def load(self, request: int) -> None:
+        """Have blocks of a request loaded from the second tier before the next step."""
+        blocks = self.memory.load(request)
+        self.loaded += blocks
+        self.owed += blocks * self.settings.offload_time
+
     def free_host(self, request: int) -> int:
         """Free what the host keeps of a request; its tokens."""
         computed = self.away.pop(request, 0)
-        self.host += -(-computed // self.block_size)
+        self.host += self.memory.blocks_of(computed)
         return computed
 
     def admit(self, plan: dict[int, int], budget: int) -> None:
         """Admit from the queue until something is in the way."""
-        settings, state = self.settings, self.state
-        most = settings.max_num_seqs - self.seats
+        memory, state = self.memory, self.state
+        most = self.settings.max_num_seqs - self.seats
         if len(self.queue) > 1 and budget > 0 and len(self.batch) < most:
             window = self.policy.window
             self.queue[:window] = self.policy.order(self.queue[:window], self.view)
         while self.queue and budget > 0 and len(self.batch) < most:
             request = self.queue[0]
-            hits = self.hits_of(request)
-            while not self.fits(request, hits) and self.give_up(request):
-                hits = self.hits_of(request)
-            if not self.fits(request, hits):
+            hits = memory.hits_of(request)
+            while not memory.fits(request, hits) and self.give_up(request):
+                hits = memory.hits_of(request)
+            if not memory.fits(request, hits):
                 break
             if self.batch and not self.policy.admit(request, self.view):
                 break
             self.queue.pop(0)
-            for block in hits:
-                if not self.references[block]:
-                    del self.idle[block]
-                self.references[block] += 1
-            state.table[request] = hits
+            memory.share(request, hits)
             program = state.workload.program
             for other in [p for p in self.pins if program[p] == program[request] >= 0]:
                 self.unpin(other)
             self.noted.append((self.now, Kind.ADMIT, request))
-            hit = len(hits) * self.block_size
-            state.computed[request] = hit
             if request not in self.away:
-                hit += self.load(request)
+                self.load(request)
+            hit = state.computed[request]
             state.hits[request] += hit
             if state.admitted[request] < 0:
                 state.admitted[request] = self.now
                 state.hit[request] = hit
             computed = self.free_host(request)
             if computed > hit:
-                self.swap(-(-computed // self.block_size) - len(hits))
-                self.grow(request, computed - hit)
-            tokens = min(self.tokens(request) - state.computed[request], budget)
+                self.swap(memory.blocks_of(computed) - len(hits))
+                memory.grow(request, computed - hit)
+            tokens = min(state.tokens(request) - state.computed[request], budget)
             plan[request] = tokens
-            self.grow(request, tokens)
+            memory.grow(request, tokens)
             self.batch.append(request)
             budget -= tokens
-
-    def hits_of(self, request: int) -> list[int]:
-        """Blocks with the beginning of a sequence, never its last token."""
-        hits: list[int] = []
-        if self.settings.enable_prefix_caching:
-            for j in range((self.tokens(request) - 1) // self.block_size):
-                places = self.places.get(self.name_of(request, j))
-                if not places:
-                    break
-                hits.append(places[0])
-        return hits
-
-    def fits(self, request: int, hits: list[int]) -> bool:
-        """Whether the whole of a sequence fits, given the blocks found of it."""
-        idle = sum(self.references[block] == 0 for block in hits)
-        needed = -(-self.tokens(request) // self.block_size) - len(hits)
-        return needed + idle <= len(self.idle)
 
     def unpin(self, request: int) -> None:
         """Keep the memory of an ended request no longer."""
         del self.pins[request]
-        self.release(request)
+        self.memory.release(request)
 
     def give_up(self, request: int) -> bool:
         """Give up something kept for a request that lacks memory, if the policy wants it."""
@@ -343,7 +247,7 @@ class PlainInstance:
         state, done = self.state, []
         assert self.flight is not None
         for request in self.flight:
-            if state.computed[request] == self.tokens(request):
+            if state.computed[request] == self.state.tokens(request):
                 if state.first[request] < 0:
                     state.first[request] = self.now
                 else:
@@ -365,7 +269,7 @@ class PlainInstance:
                     if self.settings.async_scheduling:
                         self.ending.append((request, kept))
                     elif not kept:
-                        self.release(request)
+                        self.memory.release(request)
                 else:
                     self.decoding.add(request)
         self.flight = None
@@ -385,16 +289,6 @@ class PlainInstance:
         late = [r for r in self.batch if r not in self.decoding]  # a prompt under way stays last
         self.batch = [r for r in self.batch if r in self.decoding] + [request] + late
         self.decoding.add(request)
-        self.state.table[request] = table
-        own = own_names(self.state.workload, request, len(table), self.block_size)
-        stale = [b for b in self.idle if self.content[b] in own]
-        for block in stale:  # of an earlier stay
-            self.forget(block)
-            self.idle.move_to_end(block, last=False)
-        self.grow(request, 0)
+        self.memory.adopt(request, table)
         self.state.engine[request] = self.index
         self.noted.append((self.now, Kind.ADMIT, request))
-
-    def reserve(self, blocks: int) -> list[int]:
-        """Take blocks for a request on its way here."""
-        return [self.hand_out() for _ in range(blocks)]

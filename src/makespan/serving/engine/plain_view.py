@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
+from makespan.serving.engine.plain_memory import PlainMemory
+from makespan.serving.engine.plain_state import State
 from makespan.serving.policy import EngineView
 from makespan.serving.settings import EngineSettings
-from makespan.serving.workload import Workload
-
-
-class State:
-    """What happened to the requests, as in ``Requests``."""
-
-    def __init__(self, workload: Workload) -> None:
-        n = workload.count
-        self.workload = workload
-        self.arrival = [-1] * n
-        self.prompt, self.output = workload.prompt.tolist(), workload.output.tolist()
-        self.first, self.last, self.admitted = [-1] * n, [-1] * n, [-1] * n
-        self.generated, self.computed = [0] * n, [0] * n
-        self.preemptions, self.longest_gap = [0] * n, [0] * n
-        self.hit, self.hits = [0] * n, [0] * n
-        self.engine = [-1] * n
-        self.table: list[list[int]] = [[] for _ in range(n)]
 
 
 class Plain(Protocol):
@@ -32,14 +16,13 @@ class Plain(Protocol):
 
     index: int
     now: int
-    block_size: int
     state: State
     settings: EngineSettings
     batch: list[int]
     queue: list[int]
     fresh: list[int]
     given: dict[int, int]
-    idle: OrderedDict[int, None]
+    memory: PlainMemory
 
 
 def view_of(engine: Plain) -> EngineView:
@@ -64,7 +47,7 @@ def view_of(engine: Plain) -> EngineView:
         @property
         def block_size(self) -> int:
             """Tokens of a block."""
-            return engine.block_size
+            return engine.settings.block_size
 
         @property
         def load(self) -> int:
@@ -79,7 +62,7 @@ def view_of(engine: Plain) -> EngineView:
         @property
         def free_blocks(self) -> int:
             """KV blocks that no request holds."""
-            return len(engine.idle)
+            return engine.memory.free
 
         @property
         def max_num_seqs(self) -> int:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from makespan.serving.cost.step import StepCost
 from makespan.serving.engine.plain import PlainInstance
-from makespan.serving.engine.plain_view import State
+from makespan.serving.engine.plain_state import State
 from makespan.serving.policy import EngineView, FleetView, Move, Policy, Router
 from makespan.serving.settings import Elastic, EngineSettings, Migration
 from makespan.serving.workload import Workload
@@ -263,11 +263,12 @@ class Reference:
             return
         if len(target.batch) >= target.settings.max_num_seqs:
             return
-        blocks = self.done(request) // target.block_size
-        if blocks > len(target.idle) or source.block_size != target.block_size:
+        blocks = self.done(request) // target.settings.block_size
+        same = source.settings.block_size == target.settings.block_size
+        if blocks > target.memory.free or not same:
             return
         transfer = Transfer(request, source, target, state.preemptions[request], 0)
-        transfer.table = target.reserve(blocks)
+        transfer.table = target.memory.reserve(blocks)
         transfer.until = self.now + self.lasts(blocks)
         target.seats += 1
         self.transfers.append(transfer)
@@ -291,10 +292,7 @@ class Reference:
         """Give up a move; the request stays where it is."""
         target = transfer.target
         target.seats -= 1
-        for block in reversed(transfer.table):
-            target.references[block] = 0
-            target.idle[block] = None
-            target.idle.move_to_end(block, last=False)
+        target.memory.give_back(transfer.table)
         self.transfers.remove(transfer)
         self.aborted += 1
 
@@ -303,21 +301,21 @@ class Reference:
         request, target = transfer.request, transfer.target
         if transfer.last:
             transfer.until = -1  # at the next boundary
-            transfer.source.release(request)
+            transfer.source.memory.release(request)
             target.incoming.append(request)
             return
         if not self.stays(transfer):
             self.abort(transfer)
             return
         assert self.migration is not None
-        more = self.done(request) // target.block_size - len(transfer.table)
+        more = self.done(request) // target.settings.block_size - len(transfer.table)
         if more <= self.migration.last_stage_blocks:
             transfer.source.leaving = request
             transfer.until = -1  # at the next boundary
-        elif transfer.stage == self.migration.max_stages or more > len(target.idle):
+        elif transfer.stage == self.migration.max_stages or more > target.memory.free:
             self.abort(transfer)
         else:
-            transfer.table += target.reserve(more)
+            transfer.table += target.memory.reserve(more)
             transfer.stage += 1
             transfer.until = self.now + self.lasts(more)
 
@@ -334,14 +332,14 @@ class Reference:
         transfer = next(t for t in self.transfers if t.request == engine.leaving)
         engine.leaving = None
         target, request = transfer.target, transfer.request
-        total = -(-self.done(request) // target.block_size)
+        total = target.memory.blocks_of(self.done(request))
         more = total - len(transfer.table)
-        if not self.stays(transfer) or more > len(target.idle):
+        if not self.stays(transfer) or more > target.memory.free:
             self.abort(transfer)
             if target.index < engine.index:
                 self.freed.append(target)  # its turn at this instant is over
             return
-        transfer.table += target.reserve(more)
+        transfer.table += target.memory.reserve(more)
         transfer.last = True
         transfer.until = engine.now + self.lasts(more)
         engine.depart(request)
