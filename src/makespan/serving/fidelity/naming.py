@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from makespan.serving.cost.hardware import hardware_names
+from makespan.serving.cost.host import Host
 from makespan.serving.cost.models import MODELS
 from makespan.serving.cost.operator_cost import OperatorCost
 from makespan.serving.fidelity.replay import Replay
@@ -77,6 +78,7 @@ def cost_of_run(
     shape: str | None = None,
     device: str | None = None,
     path: str = "",
+    host: Host | None = None,
 ) -> OperatorCost | None:
     """Step cost by published operators of the model and the device of a run.
 
@@ -87,6 +89,8 @@ def cost_of_run(
         the name of its file. None is returned if one of them is not known.
     path
         Where the run lies.
+    host
+        What the CPU adds to a step; None: the default.
     """
     model_named, device_named = named_in(path)
     shape = shape or known_model(run.model) or (None if run.model else model_named)
@@ -99,6 +103,7 @@ def cost_of_run(
         device,
         shape,
         tp if isinstance(tp, int) and tp > 0 else 1,
+        host=host,
         expert_parallel=replay.in_step,
         peers=replay.instances if replay.in_step else 1,
         tokens=replay.settings.max_num_batched_tokens,
