@@ -47,8 +47,8 @@ def compare(path: Path) -> dict[str, Any] | None:
             return None
         seen, record = replay.simulated(cost)
         errors = replay.errors(seen, judged) | {"makespan": record.makespan / took - 1}
-        found["calibration"] = cost.calibration.label
         found["host_seconds"][f"{seconds:g}"] = {
+            "calibration": cost.calibration.label,
             "preemptions": int(record.preemptions.sum()),
             "errors": {key: round(value, 4) for key, value in errors.items()},
         }
