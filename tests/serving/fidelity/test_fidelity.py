@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from makespan.core.errors import OptionError
-from makespan.serving.cost import OperatorCost
+from makespan.serving.cost import Host, OperatorCost
 from makespan.serving.cost.hardware import hardware
 from makespan.serving.cost.knots import KnotCost
 from makespan.serving.cost.models import model
@@ -171,6 +171,10 @@ def test_a_run_that_names_model_and_device_has_a_cost(tmp_path: Path) -> None:
     told = cost_of_run(run, replay, shape="Llama-3.1-8B", device="RTX-4090")
     assert told is not None
     assert told.kernels.shape.name == "Llama-3.1-8B"
+    assert told.kernels.host == Host()
+    slow = cost_of_run(run, replay, shape="Llama-3.1-8B", device="RTX-4090", host=Host(fixed=0.1))
+    assert slow is not None
+    assert slow.step(1, 1, 1, 0) - told.step(1, 1, 1, 0) == 99 * 10**9
     about = tmp_path / "truth_meta.json"
     meta = json.loads(about.read_text())
     meta["engine_kwargs"]["tensor_parallel_size"] = 2
