@@ -162,7 +162,7 @@ def test_only_those_are_preempted_whose_place_is_needed(
     view: Any, most: int, victims: list[int]
 ) -> None:
     """The worst first, for a better one that waits and finds no place or memory."""
-    assert outranked(view, key, most) == victims
+    assert outranked(view, key, window=8, most=most) == victims
 
 
 def test_wrong_options_are_refused() -> None:
