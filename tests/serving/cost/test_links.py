@@ -166,8 +166,10 @@ def test_devices_of_which_nothing_is_known():
         unmeasured(lonely, 2)
 
 
-@pytest.mark.parametrize("numbers", [(-1e-6, 0.0, 1e9), (0.0, -1e-6, 1e9), (0.0, 0.0, 0.0)])
-def test_impossible_rings_are_refused(numbers):
+@pytest.mark.parametrize(
+    ("base", "hop", "bandwidth"), [(-1e-6, 0.0, 1e9), (0.0, -1e-6, 1e9), (0.0, 0.0, 0.0)]
+)
+def test_impossible_rings_are_refused(base: float, hop: float, bandwidth: float) -> None:
     """No negative latency, no ring without a link."""
     with pytest.raises(OptionError, match="impossible ring"):
-        Ring(*numbers, "nothing")
+        Ring(base, hop, bandwidth, "nothing")

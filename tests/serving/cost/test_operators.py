@@ -347,7 +347,9 @@ def test_gpus_without_any_link_cannot_share_a_model():
     by_host = Kernels(hardware("L40S"), LLAMA, 2).all_reduce(2)
     assert 1 / by_host.slope < 0.5 * hardware("L40S").host_link.value
     assert by_host.calibration.kind == "inferred"
-    alone = replace(hardware("L40S").efficiency, all_reduce=())
+    efficiency = hardware("L40S").efficiency
+    assert efficiency is not None
+    alone = replace(efficiency, all_reduce=())
     lonely = replace(hardware("L40S"), host_link=Figure(0.0, "inferred", "none"), efficiency=alone)
     with pytest.raises(OptionError, match="no link to other GPUs"):
         Kernels(lonely, LLAMA, 2).all_reduce(2)

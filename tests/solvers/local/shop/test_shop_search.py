@@ -20,7 +20,11 @@ from makespan.generators import (
     random_job_shop,
 )
 from makespan.solvers.board import Board
+from makespan.solvers.local.shapes import Shop
 from makespan.solvers.local.shop import search
+from makespan.solvers.local.shop.evolve import Evolution
+from makespan.solvers.local.shop.islands import Champions, Solution
+from makespan.solvers.local.shop.layout import tables
 
 
 @pytest.mark.parametrize(
@@ -155,3 +159,44 @@ def test_tens_of_thousands_of_operations(flexible: bool) -> None:
     )
     result = solve(problem, moves=50)
     assert result.schedule is not None
+
+
+def test_a_population_of_equals_ends() -> None:
+    """Members as long as each other leave the rest of the time to the next population."""
+    problem = random_job_shop(6, 5, seed=2)
+    shop = Shop.of(problem)
+    assert shop is not None
+    moves = 20_000_000
+    evolution = Evolution(
+        Board(problem), shop, tables(shop), Champions(),
+        factor=1, name="tabu", seed=1, worker=0, moves=moves,
+    )  # fmt: skip
+    population = evolution.found(6, [])
+    evolution.evolve(population, 0.0)
+    assert len({member.value for member in population}) == 1
+    assert evolution.spent() < 0.5
+
+
+def test_populations_follow_each_other_without_a_limit() -> None:
+    """An endless search starts anew again and again, from champions every other time."""
+    problem = random_job_shop(6, 5, seed=2)
+    shop = Shop.of(problem)
+    assert shop is not None
+    champions, stop = Champions(), threading.Event()
+    board = Board(problem, stop=stop)
+    evolution = Evolution(
+        board, shop, tables(shop), champions,
+        factor=1, name="tabu", seed=1, worker=0, moves=None,
+    )  # fmt: skip
+    sizes: list[int] = []
+    evolve = evolution.evolve
+
+    def counted(population: list[Solution], began: float) -> None:
+        sizes.append(len(population))
+        evolve(population, began)
+        if len(sizes) == 5:
+            stop.set()
+
+    evolution.evolve = counted  # type: ignore[method-assign]
+    evolution.run()
+    assert sizes == [10, 20, 40, 40, 40]

@@ -81,8 +81,8 @@ class Llumnix(Router):
     def route(self, request: int, fleet: FleetView) -> int:
         """See :meth:`Router.route`."""
         presses = self.urgent is not None and fleet.engines[0].priority(request) <= self.urgent
-        if presses:
-            self._pressing.add(request)
+        # A number may have been that of another request before.
+        (self._pressing.add if presses else self._pressing.discard)(request)
         told = [self._report(fleet, i) for i in fleet.open]
         return self.dispatch.choose(told, urgent=presses)
 

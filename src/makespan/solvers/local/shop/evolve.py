@@ -45,6 +45,9 @@ _BLUR: Final = 0.15
 _EVEN: Final = 0.5
 _TRIES: Final = 100
 _START: Final = 10
+_DOUBLINGS: Final = 2
+"""Members that every population starts with, and how often that doubles if time has no limit."""
+
 _GENERATIONS: Final = 10
 """Children per member that a population needs to converge."""
 
@@ -57,7 +60,16 @@ _CONVERGED: Final = 0.9
 _VISITS: Final = 0.2
 """Share of children with a parent from another island."""
 
-_LARGEST: Final = 40
+_STALLED: Final = 0.8
+"""Factor of that distance each time that as many children as members have brought nothing."""
+
+_VAIN: Final = 3
+"""Such times in a row after which a population of equals, or without that distance, ends."""
+
+_LARGEST: Final = 80
+_ELDERS: Final = 20
+"""Members of a population, and champions of earlier ones among them, at most."""
+
 _CLOCK_LIMIT: Final = 1 << 30
 
 
@@ -96,19 +108,18 @@ class Evolution:
 
     def run(self) -> None:
         """Populations one after the other until the board is over or the moves are spent."""
-        size, rounds = _START, 0
+        rounds = 0
         while not self.over():
-            merged = self.champions.latest(size // 2) if rounds % 2 == 1 else []
-            population = self.found(size, merged)
-            if rounds == 0:
-                fit = self.affordable(len(population))
-                population = self.found(fit, population)
+            elders = self.champions.latest(_ELDERS) if rounds % 2 == 1 else []
+            began = self.spent()
+            population = self.found(_START + len(elders), elders)
+            fit = self.affordable(len(population) - len(elders), began)
+            population = self.found(fit or _START << min(rounds, _DOUBLINGS), population)
             if len(population) > 1:
-                self.evolve(population)
+                self.evolve(population, began)
             if population:
                 self.champions.add(min(population, key=lambda s: s.value))
             rounds += 1
-            size = min(2 * size, _LARGEST)
 
     def over(self) -> bool:
         """Whether to end now."""
@@ -122,12 +133,15 @@ class Evolution:
             return 1.0 - max(0.0, self.board.left) / self.seconds
         return 1.0
 
-    def affordable(self, made: int) -> int:
-        """Size of a first population that the time left lets converge, given what ``made`` took."""
+    def affordable(self, made: int, began: float) -> int:
+        """Size of a population that the time left lets converge; 0 if time has no limit.
+
+        Judged by what ``made`` members took since the share ``began`` of the time was gone.
+        """
         share = self.spent()
-        if share >= 1.0 or not made:
-            return _START
-        descents = made / 2 / max(share, 1e-9)
+        if share >= 1.0:
+            return 0
+        descents = made / 2 * (1.0 - share) / max(share - began, 1e-9)
         return int(min(_LARGEST, max(_START, descents / _GENERATIONS)))
 
     def found(self, size: int, members: list[Solution]) -> list[Solution]:
@@ -143,22 +157,32 @@ class Evolution:
             population.append(self.improve(order, option, self.patience // 2))
         return population
 
-    def evolve(self, population: list[Solution]) -> None:
+    def evolve(self, population: list[Solution], began: float) -> None:
         """Replace members by offspring until nothing has improved for a while.
 
         A child nearer to a member than a distance that shrinks to nothing as time goes by may
         only replace that member, so that the population converges when the time ends, not before
-        (Constantino & Segura 2022).
+        (Constantino & Segura 2022). Populations stall before that if there is much time: members
+        come to be equally long variants of one schedule. Then the distance shrinks faster, and
+        a population of equals ends, which leaves its time to the next one.
+
+        Parameters
+        ----------
+        began
+            Share of the time that was gone when the population was begun.
         """
-        fails = 0
+        fails, held = 0, 1.0
         least = max(1, self.shop.count // 50)
         spread = np.mean([a.distance(b) for a, b in pairwise(population)])
         self.champions.settle(self.worker, population)
         while not self.over():
-            left = 1.0 - self.spent() / _CONVERGED
-            near = max(least, int(_APART * spread * left))
-            if near == least and fails >= 3 * len(population):
+            left = 1.0 - (self.spent() - began) / max(_CONVERGED * (1.0 - began), 1e-9)
+            near = max(least, int(_APART * spread * left * held))
+            equal = all(member.value == population[0].value for member in population)
+            if fails >= _VAIN * len(population) and (equal or near == least):
                 break
+            if fails and fails % len(population) == 0:
+                held *= _STALLED
             fails += 1
             child = self.foreign()
             if child is None:
