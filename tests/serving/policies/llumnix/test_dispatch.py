@@ -72,6 +72,19 @@ def test_the_router_knows_classes_by_priority() -> None:
         assert router.route(request, crowd) == chosen
 
 
+def test_a_number_that_is_used_again_is_not_urgent_for_ever() -> None:
+    """Who has it now counts, not who had it before."""
+    crowd = fleet([[Load(160, 1, priority=-1)], [Load(160, 1)]], total=800)
+    crowd.requests[8] = Load(10)
+    router = Llumnix(urgent=-1)
+    for before in (0, 1):
+        router.route(before, crowd)
+    assert router.route(8, crowd) == 1
+    crowd.requests[0] = Load(160, 1)
+    router.route(0, crowd)
+    assert router.route(8, crowd) == 0
+
+
 def test_old_reports_are_used_as_long_as_told() -> None:
     """With them a burst goes to one engine."""
     crowd = fleet([[], [Load(160, 1)]])

@@ -178,8 +178,9 @@ class Evolution:
         while not self.over():
             left = 1.0 - (self.spent() - began) / max(_CONVERGED * (1.0 - began), 1e-9)
             near = max(least, int(_APART * spread * left * held))
-            equal = all(member.value == population[0].value for member in population)
-            if fails >= _VAIN * len(population) and (equal or near == least):
+            if fails >= _VAIN * len(population) and (
+                near == least or all(s.value == population[0].value for s in population)
+            ):
                 break
             if fails and fails % len(population) == 0:
                 held *= _STALLED
