@@ -67,6 +67,23 @@ def test_whoever_keeps_the_orders_keeps_the_capacities(problem: Problem) -> None
     assert [v for v in verify(problem, early) if v.kind.value != "swap"] == []
 
 
+def test_what_fills_a_full_reservoir_stays_with_what_drains_it() -> None:
+    """The vessel holds nothing over: who fills it may move neither ahead nor away."""
+    builder = ProblemBuilder()
+    vessel = builder.reservoir("vessel", maximum=0)
+    drain = builder.task("drain", duration=1, ends_with={vessel: -2})
+    builder.task("fill", duration=1, starts_with={vessel: 2})
+    last = builder.task("last", duration=3)
+    builder.precedence(drain, last)
+    problem = builder.build()
+    schedule = Schedule(np.array([0, 1, 1]), np.array([1, 2, 4]), np.arange(3, dtype=np.int32))
+    assert verify(problem, schedule) == []
+    whole = ordered(problem, orders(problem, schedule))
+    times = earliest_times(whole, duration=lengths(schedule), present=schedule.present)
+    assert times.start.tolist() == [0, 1, 1]
+    assert explain_schedule(problem, schedule).slack.tolist() == [0, 0, 0]
+
+
 @settings(max_examples=60)
 @given(problems(max_tasks=6, features=TIMELESS), st.data())
 def test_a_task_can_slip_by_its_slack(problem: Problem, data: st.DataObject) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -166,7 +166,7 @@ def _renewables(problem: Problem, schedule: Schedule) -> list[Row]:
 
 
 def _reservoirs(problem: Problem, schedule: Schedule) -> list[Row]:
-    """Changes of a level keep their order."""
+    """Changes of a level keep their order; those that only fit together stay together."""
     rows: list[Row] = []
     kinds = {
         (True, True): PrecedenceKind.FF,
@@ -180,9 +180,18 @@ def _reservoirs(problem: Problem, schedule: Schedule) -> list[Row]:
             at_end = timing == DemandTiming.AT_END
             when = int(schedule.end[i] if at_end else schedule.start[i])
             # What fills comes before what drains at the same instant, so the level stays inside.
-            events.append((when, amount < 0, i, at_end))
+            events.append((when, amount < 0, i, at_end, amount))
         events.sort()
-        for (_, _, i, x_end), (_, _, j, y_end) in pairwise(events):
+        pairs = list(pairwise(events))
+        level = int(problem.resources.initial[r])
+        for _, together in groupby(events, key=lambda event: event[0]):
+            instant = list(together)
+            fills = sum(event[-1] for event in instant if event[-1] > 0)
+            if level + fills > problem.resources.capacity[r]:
+                # Nothing may fill before what makes room for it drains.
+                pairs.append((instant[-1], instant[0]))
+            level += sum(event[-1] for event in instant)
+        for (_, _, i, x_end, _), (_, _, j, y_end, _) in pairs:
             if i != j:
                 rows.append((i, j, int(kinds[x_end, y_end]), 0, r))
     return rows
