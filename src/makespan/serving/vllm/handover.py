@@ -173,6 +173,7 @@ class Handovers:
         self._open: dict[int, Migration] = {}
         self._state: dict[int, str] = {}
         self._reached: dict[int, int] = {}
+        self._orphans: set[int] = set()
 
     @property
     def moving(self) -> list[int]:
@@ -292,8 +293,12 @@ class Handovers:
             state = self._state[one.request]
             if engine == one.target and state != _STOPPING:  # else the source will answer
                 self._close(one, one.outcome or Outcome.LOST)
-            elif engine == one.source and state in (_WARMING, _STOPPING):
-                self._give_up(one, Outcome.LOST)
+            elif engine == one.source and state != _RESUMING:
+                if self._run.requests.engine[one.request] == engine:
+                    # Remembered: the source may be started again before the target has let go.
+                    self._orphans.add(one.request)
+                if state != _CLOSING:
+                    self._give_up(one, Outcome.LOST)
 
     def cut(self) -> None:
         """The run is over; what targets hold is given back."""
@@ -342,5 +347,6 @@ class Handovers:
         r = one.request
         del self._open[r], self._state[r], self._reached[r]
         self.done.append(one)
-        if self._run.requests.engine[r] == one.source and not self._run.lives(one.source):
+        if r in self._orphans:
+            self._orphans.discard(r)
             self._run.dispatch(r)
