@@ -14,7 +14,7 @@ from makespan.serving.cost.step import LinearCost
 from makespan.serving.engine.simulating import simulate_serving
 from makespan.serving.goodput import is_chat, token_goodput, token_times
 from makespan.serving.policies.jitserve.policy import JitServe
-from makespan.serving.policy import FleetView, Move, Router
+from makespan.serving.policy import EngineView, FleetView, Move, Policy, Router
 from makespan.serving.settings import EngineSettings, Migration
 from makespan.serving.workload import PICOSECONDS, Slo, Workload
 
@@ -111,6 +111,36 @@ def test_who_moves_takes_its_tokens_along() -> None:
         assert (times[0], times[-1]) == (record.first[r], record.last[r])
         assert (np.diff(times) > 0).all()
         assert np.diff(times).max() == record.gap[r]
+
+
+class Interrupting(Policy):
+    """Takes the only request's memory once before its first token and once after the fifth."""
+
+    time_varying = True
+
+    def __init__(self) -> None:
+        self.left = [0, 5]
+
+    def interrupt(self, engine: EngineView) -> list[int]:
+        """See the base class."""
+        if not self.left or not engine.running():
+            return []
+        [r] = engine.running()[:1]
+        if engine.generated(r) < self.left[0] or not engine.computed(r):
+            return []
+        del self.left[0]
+        return [r]
+
+
+def test_memory_lost_before_the_first_token_takes_no_later_one_away() -> None:
+    """Steps of 10 ms: three for the prompt, five tokens, four anew of which the last gives one."""
+    load = chats([12, 2], slo=Slo("chat", ttft=50 * TICK, tpot=20 * TICK))
+    limits = EngineSettings(50, max_num_batched_tokens=4, max_num_seqs=1)
+    limits = replace(limits, enable_prefix_caching=False)
+    record = simulate_serving(load, limits, COST, policy=Interrupting, events=True, timeline=True)
+    assert record.preemptions.tolist() == [2, 0]
+    times = dict(token_times(record, np.ones(2, dtype=np.bool_)))[0]
+    assert (times // TICK).tolist() == [40, 50, 60, 70, 80, *range(120, 190, 10)]
 
 
 @settings(max_examples=40, deadline=None)

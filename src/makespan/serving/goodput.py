@@ -192,7 +192,8 @@ def token_times(record: Record, wanted: BoolArray) -> Iterator[tuple[int, IntArr
             parts.append(ticks[a : np.searchsorted(ticks, visit.end, side="right")])
         extra = sum(map(len, parts)) - output
         for k, visit in enumerate(visits.get(r, ())):
-            if visit.anew and extra > 0:
+            # What is computed anew before the first token gives none in any case.
+            if visit.anew and visit.begin >= first and extra > 0:
                 cut = min(extra, len(parts[k]))
                 parts[k], extra = parts[k][cut:], extra - cut
         times = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -16,6 +16,7 @@ from makespan.serving.policies.continuum import Continuum
 from makespan.serving.policies.live import LIVE
 from makespan.serving.policies.ordering import EarliestDeadline
 from makespan.serving.policies.past_future import PastFuture
+from makespan.serving.policies.sarathi import Sarathi
 from makespan.serving.vllm.clients import LiveClients, RunClock
 from makespan.serving.vllm.configured import VARIABLE, policy_from, policy_of_server
 from makespan.serving.workload import PICOSECONDS
@@ -31,7 +32,7 @@ FULL = {
 @pytest.mark.parametrize("name", LIVE)
 def test_live_policies_are_those_of_the_catalogue(name: str) -> None:
     """A name means the same policy for a server as for the simulator."""
-    policy, _ = policy_from(name, CLOCK, "test")
+    policy, _ = policy_from({"policy": name, "cost": {"per_token": 1}}, CLOCK, "test")
     assert policy.name in (name, "continuum")
     assert not POLICIES[name].oracle
 
@@ -55,6 +56,9 @@ def test_everything_can_be_said() -> None:
     assert kept.lifetime.cost is not None
     assert kept.lifetime.cost.step(10, 1, 10, 100) == 20
     assert isinstance(kept.told, LiveClients)
+    chunks, _ = policy_from({**FULL, "policy": "sarathi", "cost": cost}, CLOCK, "test")
+    assert isinstance(chunks, Sarathi)
+    assert chunks.target == PICOSECONDS // 20
 
 
 def test_configuration_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +78,7 @@ def test_configuration_goes_before_the_environment(monkeypatch: pytest.MonkeyPat
     [
         ("lifo", "no policy is called 'lifo' .*past-future"),
         ("true-lengths-oracle", "is an oracle: it knows lengths before they are generated"),
+        ("sarathi", "'sarathi' reckons with the times of steps.*--cost"),
         ("heft-rank", "must know the load beforehand.*hexgen-urgency"),
         ("prefix-tree", "must know the load beforehand.*batchllm plans what is waiting"),
         ('{"policy": ', "is no JSON"),

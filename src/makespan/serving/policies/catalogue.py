@@ -95,7 +95,7 @@ POLICIES: Final = {
         ),
         Entry(
             "sarathi",
-            lambda g: Sarathi(g.cost, target=tightest(g.workload)) if g.cost else Policy(),
+            lambda g: Sarathi(g.cost, target=tightest(g.workload.slos)) if g.cost else Policy(),
             "chunks of prompts as large as the time between tokens that is asked for allows",
         ),
         Entry(

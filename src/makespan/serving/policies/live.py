@@ -17,6 +17,7 @@ from makespan.serving.policies.jitserve.policy import JitServe
 from makespan.serving.policies.ordering import EarliestDeadline, Priority, ShortestPrompt
 from makespan.serving.policies.past_future import PastFuture
 from makespan.serving.policies.predicted import LearnedRanks, ShortestPredicted
+from makespan.serving.policies.sarathi import Sarathi, tightest
 from makespan.serving.policies.slos_serve import SlosServe
 from makespan.serving.policies.told import Prompts, Told
 from makespan.serving.policy import Policy
@@ -45,8 +46,21 @@ LIVE: Final[Mapping[str, Callable[[Listening, StepCost | None, int], Maker]]] = 
     "autellix": lambda _t, _c, _s: Autellix,
     "slos-serve": lambda t, _c, _s: lambda **more: SlosServe(t, **more),
     "program-fcfs": lambda t, c, _s: lambda: Continuum(t, c, rule="never"),
+    "sarathi": lambda t, c, _s: (
+        lambda **more: Sarathi(_known(c, "sarathi"), **{"target": tightest(t.slos), **more})
+    ),
 }
 """By name: given what clients say, step times and a seed, what takes the options."""
+
+
+def _known(cost: StepCost | None, name: str) -> StepCost:
+    if cost is None:
+        raise OptionError(
+            f"policy {name!r} reckons with the times of steps",
+            hint="say what they cost, in picoseconds: floor, per_token, ... (--cost)",
+        )
+    return cost
+
 
 _INSTEAD: Final[Mapping[str, str]] = {
     "prefix-sort": "batchllm plans what is waiting",

@@ -9,13 +9,13 @@ from the same rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from makespan.core.errors import OptionError
 from makespan.serving.cost.step import StepCost
 from makespan.serving.policy import EngineView, Policy
-from makespan.serving.workload import PICOSECONDS, Workload
+from makespan.serving.workload import PICOSECONDS, Slo
 
 TARGET: Final = PICOSECONDS // 10
 """Time between tokens where no request asks for one: 100 ms, our choice."""
@@ -84,7 +84,7 @@ def largest(lasts: Callable[[int], int], target: int, least: int, most: int) -> 
     return low
 
 
-def tightest(workload: Workload, default: int = TARGET) -> int:
-    """The shortest time between tokens that an SLO class of the load asks for."""
-    asked = [limit for slo in workload.slos for limit in (slo.gap, slo.tpot) if limit is not None]
+def tightest(slos: Iterable[Slo], default: int = TARGET) -> int:
+    """The shortest time between tokens that one of the SLO classes asks for."""
+    asked = [limit for slo in slos for limit in (slo.gap, slo.tpot) if limit is not None]
     return min(asked, default=default)
