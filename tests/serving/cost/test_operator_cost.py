@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -151,6 +152,14 @@ def test_many_sequences_are_interpolated():
     batch = Batch(decode=(100,) * 700)
     expected = step_operators(kernels("dense"), batch).elapsed * 1e12
     assert cost("dense").step(700, 700, 70_000, 0) == pytest.approx(expected, rel=0.02)
+
+
+def test_slow_devices_take_longer_for_more_however_much_it_is():
+    """Steps of years do not leave the integers."""
+    slow = OperatorCost(Kernels(hardware("T4"), model("Llama-3.1-70B"), 1), tokens=64, sequences=8)
+    lasts = [slow.step(64 << k, 8, 64 << k, 0) for k in range(27)]
+    assert all(2 * a * 0.99 < b < 2 * a * 1.01 for a, b in pairwise(lasts[7:]))
+    assert lasts[-1] > 2**63
 
 
 def test_nothing_takes_no_time_and_too_much_is_refused():

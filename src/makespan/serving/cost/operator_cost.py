@@ -50,7 +50,8 @@ class _Table(dict[int, int]):
         counts = size * 2 ** np.arange(doubled + 1, dtype=np.int64)
         self._last = size
         self._counts: list[int] = counts.tolist()
-        self._far: list[int] = np.rint(seconds(counts) * PICOSECONDS).astype(np.int64).tolist()
+        # Whole numbers without a limit: on a slow device these leave 64 bits.
+        self._far = [round(span) for span in (seconds(counts) * PICOSECONDS).tolist()]
 
     def __missing__(self, count: int) -> int:
         k = (count // self._last).bit_length() - 1
