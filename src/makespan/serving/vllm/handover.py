@@ -291,7 +291,9 @@ class Handovers:
         """
         for one in list(self._open.values()):
             state = self._state[one.request]
-            if engine == one.target and state != _STOPPING:  # else the source will answer
+            if engine == one.target and state == _STOPPING:
+                self._reached[one.request] = 0  # the source will answer; another may be there then
+            elif engine == one.target:
                 self._close(one, one.outcome or Outcome.LOST)
             elif engine == one.source and state != _RESUMING:
                 if self._run.requests.engine[one.request] == engine:
