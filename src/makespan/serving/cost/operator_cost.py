@@ -51,7 +51,7 @@ class _Table(dict[int, int]):
         self._last = size
         self._counts: list[int] = counts.tolist()
         # Whole numbers without a limit: on a slow device these leave 64 bits.
-        self._far = [round(span) for span in (seconds(counts) * PICOSECONDS).tolist()]
+        self._far: list[int] = [round(span) for span in (seconds(counts) * PICOSECONDS).tolist()]
 
     def __missing__(self, count: int) -> int:
         k = (count // self._last).bit_length() - 1
