@@ -135,8 +135,9 @@ class Interrupting(Policy):
 def test_memory_lost_before_the_first_token_takes_no_later_one_away() -> None:
     """Steps of 10 ms: three for the prompt, five tokens, four anew of which the last gives one."""
     load = chats([12, 2], slo=Slo("chat", ttft=50 * TICK, tpot=20 * TICK))
-    limits = EngineSettings(50, max_num_batched_tokens=4, max_num_seqs=1)
-    limits = replace(limits, enable_prefix_caching=False)
+    limits = EngineSettings(
+        50, max_num_batched_tokens=4, max_num_seqs=1, enable_prefix_caching=False
+    )
     record = simulate_serving(load, limits, COST, policy=Interrupting, events=True, timeline=True)
     assert record.preemptions.tolist() == [2, 0]
     times = dict(token_times(record, np.ones(2, dtype=np.bool_)))[0]

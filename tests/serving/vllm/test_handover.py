@@ -48,8 +48,7 @@ class Quiet:
 def under_way() -> tuple[Quiet, Handovers]:
     """Request 0 has said a word at engine 0; engine 1 has been told to warm up for it."""
     run = Quiet()
-    for engine in run.engines:
-        engine.heard(say.Report(0, 1, [], 0, [], [], [], [], [], [0], 50))
+    run.engines[0].heard(say.Report(0, 1, [], 0, [], [], [], [], [], [0], 50))
     run.engines[0].assigned[0] = None
     run.requests.engine[0] = 0
     run.requests.said[0] = [7]

@@ -295,11 +295,11 @@ class Handovers:
                 self._reached[one.request] = 0  # the source will answer; another may be there then
             elif engine == one.target:
                 self._close(one, one.outcome or Outcome.LOST)
-            elif engine == one.source and state != _RESUMING:
+            elif engine == one.source:
                 if self._run.requests.engine[one.request] == engine:
                     # Remembered: the source may be started again before the target has let go.
                     self._orphans.add(one.request)
-                if state != _CLOSING:
+                if state in (_WARMING, _STOPPING):
                     self._give_up(one, Outcome.LOST)
 
     def cut(self) -> None:
